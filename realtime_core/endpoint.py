@@ -1,0 +1,49 @@
+"""Base URLs of WebSocket vendors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from realtime_core.errors import ConfigError
+
+__all__ = ["websocket_url"]
+
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+def websocket_url(
+    base_url: str,
+    *,
+    path: Callable[[str], str] = lambda path: path,
+    query: Mapping[str, str] | None = None,
+) -> str:
+    """
+    Make the URL to connect to from a credential's base URL.
+
+    Args:
+        base_url: `http` becomes `ws`, `https` becomes `wss`.
+        path: Completes the path the way the vendor wants it.
+        query: Added where the base URL does not have the key already.
+
+    Raises:
+        ConfigError: Another scheme, or no host; the URL itself is not quoted, it may hold a key.
+    """
+    parts = urlsplit(base_url.strip())
+    scheme = _SCHEMES.get(parts.scheme.lower())
+    if scheme is None:
+        came = f"{parts.scheme!r}" if parts.scheme else "none"
+        raise ConfigError(
+            f"credential.baseUrl: expected a URL with scheme wss, ws, https or http, got {came}"
+        )
+    try:
+        host = parts.hostname
+        parts.port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        host = None
+    if not host:
+        raise ConfigError("credential.baseUrl: expected a URL with a host and a valid port")
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    have = {key for key, _ in given}
+    added = [(key, value) for key, value in (query or {}).items() if key not in have]
+    return urlunsplit((scheme, parts.netloc, path(parts.path), urlencode(given + added), ""))

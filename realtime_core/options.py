@@ -1,0 +1,176 @@
+"""What an application asks of a session, whatever the vendor."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from attrs import Attribute, field, frozen
+
+from realtime_core.errors import ConfigError
+from realtime_core.events import Event
+from realtime_core.tools import Tool, ToolHandler
+
+__all__ = [
+    "DEFAULT_INPUT_SAMPLE_RATE",
+    "DEFAULT_OUTPUT_SAMPLE_RATE",
+    "Options",
+    "SemanticVAD",
+    "ServerVAD",
+]
+
+DEFAULT_INPUT_SAMPLE_RATE = 16000
+"""Rate of the caller's audio when nothing is said, in Hz."""
+DEFAULT_OUTPUT_SAMPLE_RATE = 24000
+"""Rate of the assistant's audio when nothing is said, in Hz."""
+
+_LOWEST_RATE_HZ = 8000
+_HIGHEST_RATE_HZ = 48000
+
+
+@frozen(kw_only=True)
+class ServerVAD:
+    """The vendor finds the caller's turns by sound level. `None` leaves a figure at our default for the vendor."""
+
+    threshold: float | None = None
+    """Sensitivity on the vendor's own scale (OpenAI 0 to 1, DashScope -1 to 1); not rescaled."""
+    prefix_padding_ms: int | None = None
+    """Audio before the detected start that still belongs to the utterance, in ms."""
+    silence_ms: int | None = None
+    """Silence that ends the turn, in ms."""
+    idle_timeout_ms: int | None = None
+    """After this much silence the model speaks by itself, in ms; `None` never."""
+    interrupt: bool = True
+    """Whether speech cuts a running reply."""
+    respond: bool = True
+    """Whether the end of a turn starts a reply."""
+
+
+@frozen(kw_only=True)
+class SemanticVAD:
+    """The vendor judges by meaning whether the caller is done."""
+
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    """How soon to answer; ignored by vendors without such a setting."""
+    interrupt: bool = True
+    """Whether speech cuts a running reply."""
+    respond: bool = True
+    """Whether the end of a turn starts a reply."""
+
+
+def _input_rate(value: int) -> int:
+    return DEFAULT_INPUT_SAMPLE_RATE if value == 0 else value
+
+
+def _output_rate(value: int) -> int:
+    return DEFAULT_OUTPUT_SAMPLE_RATE if value == 0 else value
+
+
+def _check_rate(instance: Options, attribute: Attribute[int], value: int) -> None:
+    is_rate = isinstance(value, int) and not isinstance(value, bool)
+    if not is_rate or not _LOWEST_RATE_HZ <= value <= _HIGHEST_RATE_HZ:
+        raise ConfigError(
+            f"Options.{attribute.name}: expected a sample rate of {_LOWEST_RATE_HZ} to "
+            f"{_HIGHEST_RATE_HZ} Hz (0 for the default), got {value!r}"
+        )
+
+
+def _check_positive(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ConfigError(f"Options.{attribute.name}: expected a number above 0, got {value!r}")
+
+
+def _check_on_event(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not callable(value):
+        raise ConfigError("Options.on_event: expected a plain function of one event, or None")
+    if inspect.iscoroutinefunction(value):
+        raise ConfigError(
+            "Options.on_event: expected a plain function, got a coroutine function; "
+            "leave on_event out and use `async for event in agent` to await between events"
+        )
+
+
+def _check_modalities(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    wrong = [item for item in value if item not in ("audio", "text")]
+    if wrong or isinstance(value, str):
+        raise ConfigError('Options.modalities: expected a sequence of "audio" and "text"')
+
+
+def _check_when_full(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    if value not in ("drop_oldest", "wait"):
+        raise ConfigError(f'Options.when_full: expected "drop_oldest" or "wait", got {value!r}')
+
+
+def _check_vad(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, (ServerVAD, SemanticVAD)):
+        raise ConfigError("Options.vad: expected a ServerVAD, a SemanticVAD or None")
+    if instance.disable_server_vad:
+        raise ConfigError(
+            "Options.vad and Options.disable_server_vad exclude each other: "
+            "manual turns have no voice detection to configure"
+        )
+
+
+@frozen(kw_only=True)
+class Options:
+    """
+    What an application asks of a session. Immutable and reusable for any number of agents.
+
+    Raises:
+        ConfigError: A value is outside what its field says.
+    """
+
+    system_prompt: str = ""
+    """Instructions of the application; the tenant's, from the credential, stay in front."""
+    voice: str | None = None
+    """Voice by the vendor's name; wins over the credential's. `None` is the default for the model."""
+    input_sample_rate: int = field(
+        default=DEFAULT_INPUT_SAMPLE_RATE,
+        converter=_input_rate,
+        validator=_check_rate,
+    )
+    """Rate of the audio given to `Agent.push_audio`, 8000 to 48000 Hz; 0 means 16000."""
+    output_sample_rate: int = field(
+        default=DEFAULT_OUTPUT_SAMPLE_RATE,
+        converter=_output_rate,
+        validator=_check_rate,
+    )
+    """Rate of the audio in `AssistantAudio`, 8000 to 48000 Hz; 0 means 24000."""
+    on_event: Callable[[Event], None] | None = field(
+        default=None, repr=False, validator=_check_on_event
+    )
+    """
+    Called with each event, in order, on the session's task. Must return fast; a slow one is warned about
+    once. What it raises is logged and ends nothing. `None`: iterate over the agent instead.
+    """
+    disable_server_vad: bool = False
+    """Manual turns: the application ends them by `Agent.commit_input_audio`."""
+    vad: ServerVAD | SemanticVAD | None = field(default=None, validator=_check_vad)
+    """Turn detection; `None` is our documented default for the vendor, always sent explicitly."""
+    modalities: Sequence[str] = field(default=(), converter=tuple, validator=_check_modalities)
+    """`("audio",)` or `("text",)`; audio always comes with its text. Empty is audio."""
+    temperature: float | None = None
+    """`None` or 0 leaves the vendor's default; clamped to the vendor's range; dropped with a warning if it has none."""
+    tools: Sequence[Tool] = field(default=(), converter=tuple)
+    """Functions the model may call."""
+    tool_handler: ToolHandler | None = field(default=None, repr=False)
+    """Runs tools that have no handler of their own."""
+    tool_timeout_s: float = field(default=30.0, validator=_check_positive)
+    """How long a tool may take, in seconds."""
+    start_timeout_s: float = field(default=15.0, validator=_check_positive)
+    """How long `Agent.start` may take, in seconds."""
+    include_raw: bool = False
+    """Put the vendor's frame into `Event.raw`; for debugging, audio frames are large."""
+    max_buffered_ms: int = field(default=2000, validator=_check_positive)
+    """Bound of our queue of outgoing audio, in ms."""
+    when_full: Literal["drop_oldest", "wait"] = field(
+        default="drop_oldest", validator=_check_when_full
+    )
+    """What `Agent.push_audio` does when that queue is full; drops are counted and announced once per stall."""
+    vendor: Mapping[str, Any] = field(factory=dict)
+    """The one escape hatch: deep-merged into the vendor's session object, unchecked."""

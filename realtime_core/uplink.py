@@ -1,0 +1,109 @@
+"""Outgoing frames when the connection is slower than the caller: a bounded queue in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from realtime_core.transport import Transport
+
+__all__ = ["Uplink"]
+
+
+class Uplink:
+    """
+    Sends at once while the connection takes everything, and queues while it does not.
+
+    While held (before the session is open) audio is only queued. Commands keep their place among the audio and
+    are never dropped; audio is dropped from the front when more than `limit_ms` waits.
+
+    Args:
+        transport: The connection.
+        limit_ms: Bound of the queued audio, in ms.
+    """
+
+    def __init__(self, transport: Transport, limit_ms: float) -> None:
+        self.held = True
+        self.dropped_ms = 0.0
+        self.frames_sent = 0
+        self._transport = transport
+        self._limit_ms = limit_ms
+        self._queue: deque[tuple[bytes, float]] = deque()
+        self._queued_ms = 0.0
+        self._room = asyncio.Event()
+        self._ended = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the bound is reached."""
+        return self._queued_ms >= self._limit_ms
+
+    @property
+    def needs_pump(self) -> bool:
+        """Whether frames wait that only `pump` will send."""
+        return bool(self._queue) and not self.held
+
+    def send(self, frame: bytes, audio_ms: float = 0.0) -> bool:
+        """
+        Send or queue a frame.
+
+        Args:
+            frame: Ready for the wire.
+            audio_ms: What it holds; 0 for a command.
+
+        Returns:
+            Whether audio had to be dropped.
+        """
+        if not self.held and not self._queue and self._transport.backlog() == 0:
+            self._transport.send(frame)
+            self.frames_sent += 1
+            return False
+        self._queue.append((frame, audio_ms))
+        self._queued_ms += audio_ms
+        return self._drop_oldest()
+
+    def send_now(self, frame: bytes) -> None:
+        """Send a frame of the start, past the held audio."""
+        self._transport.send(frame)
+        self.frames_sent += 1
+
+    async def pump(self) -> None:
+        """Send what is queued as the connection takes it; returns when the queue is empty."""
+        while self._queue and not self._ended:
+            if self._transport.backlog():
+                await self._transport.drained()
+                if self._ended:
+                    return
+            frame, audio_ms = self._queue.popleft()
+            self._queued_ms -= audio_ms
+            self._transport.send(frame)
+            self.frames_sent += 1
+            if not self.is_full:
+                self._room.set()
+
+    async def room(self) -> None:
+        """Wait until the queue is below its bound, or the session has ended."""
+        while self.is_full and not self._ended:
+            self._room.clear()
+            await self._room.wait()
+
+    def end(self) -> None:
+        """Forget everything and let the waiting go."""
+        self._ended = True
+        self._queue.clear()
+        self._queued_ms = 0.0
+        self._room.set()
+
+    def _drop_oldest(self) -> bool:
+        dropped = False
+        while self._queued_ms > self._limit_ms:
+            for index, (_, audio_ms) in enumerate(self._queue):
+                if audio_ms:
+                    del self._queue[index]
+                    self._queued_ms -= audio_ms
+                    self.dropped_ms += audio_ms
+                    dropped = True
+                    break
+            else:
+                break
+        return dropped
