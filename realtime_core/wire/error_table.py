@@ -1,0 +1,110 @@
+"""What a vendor's errors and close codes mean, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from realtime_core.errors import ErrorKind, SessionLostError, VendorError
+
+__all__ = ["ErrorTable", "Verdict"]
+
+
+@frozen
+class Verdict:
+    """A vendor's error, read by its table."""
+
+    error: VendorError
+    fatal: bool
+    """The session is over."""
+    benign: bool
+    """A harmless race, only logged."""
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+@frozen(kw_only=True)
+class ErrorTable:
+    """
+    Which errors end a session, which are harmless, and what is to be looked at.
+
+    Codes and types are compared first; fragments of the text only for servers that give neither.
+    """
+
+    kinds: Mapping[str, ErrorKind]
+    """Kind by code, or by type where the code is not listed."""
+    fatal: frozenset[str] = frozenset()
+    """Codes and types after which the session is over."""
+    benign: frozenset[str] = frozenset()
+    """Codes of harmless races."""
+    retryable: frozenset[ErrorKind] = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.TRANSPORT})
+    """Kinds for which the same request may succeed later."""
+    surviving_types: frozenset[str] | None = None
+    """Where set, any other error type ends the session."""
+    fragments: tuple[tuple[str, ErrorKind], ...] = ()
+    """Kind by a fragment of the text, lower case; the last resort, in order."""
+    benign_fragments: tuple[str, ...] = ()
+    """Text of harmless races on servers that leave the code empty, lower case."""
+    close_kinds: Mapping[int, ErrorKind] = field(factory=dict)
+    """Kind by close code."""
+    close_fragments: tuple[tuple[str, ErrorKind], ...] = ()
+    """Kind by a fragment of the close reason, lower case; looked at before the code."""
+
+    def judge(self, error: Any) -> Verdict:
+        """
+        Read the `error` object of an error event or of a failed reply; anything goes in.
+
+        Args:
+            error: Normally a mapping with `type`, `code`, `message`, `event_id`.
+        """
+        fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+        code, kind_of_error = _text(fields.get("code")), _text(fields.get("type"))
+        message = _text(fields.get("message")) or (_text(error) or "the vendor gave no reason")
+        lowered = message.lower()
+        kind = self.kinds.get(code or "") or self.kinds.get(kind_of_error or "")
+        if kind is None:
+            kind = _first(self.fragments, lowered) or ErrorKind.VENDOR
+        fatal = code in self.fatal or kind_of_error in self.fatal
+        if self.surviving_types is not None and kind_of_error is not None:
+            fatal = fatal or kind_of_error not in self.surviving_types
+        benign = code in self.benign
+        if code is None and any(fragment in lowered for fragment in self.benign_fragments):
+            benign = True
+        return Verdict(
+            VendorError(
+                message,
+                kind=kind,
+                retryable=kind in self.retryable,
+                code=code,
+                type=kind_of_error,
+                event_id=_text(fields.get("event_id")),
+            ),
+            fatal=fatal and not benign,
+            benign=benign,
+        )
+
+    def close_kind(self, code: int, reason: str) -> ErrorKind:
+        """Say what a close by the vendor means."""
+        kind = _first(self.close_fragments, reason.lower())
+        return kind or self.close_kinds.get(code, ErrorKind.TRANSPORT)
+
+    def lost(self, code: int, reason: str) -> SessionLostError:
+        """Make the error of a session that the vendor or the network ended."""
+        kind = self.close_kind(code, reason)
+        said = f": {reason}" if reason else ""
+        if code == 1006:
+            message = f"the connection broke without a close frame (1006){said}"
+        else:
+            message = f"the vendor closed the session with code {code}{said}"
+        not_retryable = (ErrorKind.AUTH, ErrorKind.QUOTA, ErrorKind.CONFIG, ErrorKind.MODEL)
+        return SessionLostError(
+            message, kind=kind, retryable=kind not in not_retryable, code=code, reason=reason
+        )
+
+
+def _first(table: tuple[tuple[str, ErrorKind], ...], text: str) -> ErrorKind | None:
+    return next((kind for fragment, kind in table if fragment in text), None)
