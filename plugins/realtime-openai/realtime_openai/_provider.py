@@ -1,0 +1,133 @@
+"""From a credential to an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from realtime_core.agent import Agent
+from realtime_core.capabilities import Capabilities
+from realtime_core.credentials import load_credential
+from realtime_core.endpoint import websocket_url
+from realtime_core.errors import ConfigError
+from realtime_core.options import Options
+from realtime_core.wire import Dialect, OpenAIWire, SessionSettings
+from realtime_openai._config import DEFAULT_BASE_URL, OpenAIConfig
+from realtime_openai._dialect import AZURE_GA, OPENAI_BETA, OPENAI_GA
+
+__all__ = ["OpenAIProvider", "provide"]
+
+_SLUG = "openai_realtime"
+
+
+def _dialect(config: OpenAIConfig) -> Dialect:
+    if config.dialect == "beta":
+        return OPENAI_BETA
+    return AZURE_GA if config.is_azure else OPENAI_GA
+
+
+def _endpoint(config: OpenAIConfig) -> str:
+    """Complete the base URL (the rules stand on the provider's page of the documentation)."""
+
+    def path(given: str) -> str:
+        given = given.rstrip("/")
+        if given.endswith("/realtime"):
+            return given
+        if config.is_azure and given in ("", "/openai"):
+            given = "/openai/v1"
+        elif not given:
+            given = "/v1"
+        return f"{given}/realtime"
+
+    query = config.base_url.partition("?")[2]
+    # Azure's preview path names the model by `deployment`, a SIP sideband by `call_id`.
+    names_model = any(f"{key}=" in query for key in ("deployment", "call_id"))
+    if config.is_azure and config.dialect == "ga" and "api-version=" in query:
+        raise ConfigError(
+            "credential.baseUrl: expected no api-version on Azure's /openai/v1 path, which refuses it; "
+            'drop it, or set "dialect": "beta" for the preview path'
+        )
+    return websocket_url(
+        config.base_url, path=path, query={} if names_model else {"model": config.model}
+    )
+
+
+def _headers(config: OpenAIConfig) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if config.azure_token:
+        headers["Authorization"] = f"Bearer {config.azure_token}"
+    elif config.is_azure:
+        headers["api-key"] = config.api_key
+    elif config.api_key:
+        headers["Authorization"] = f"Bearer {config.api_key}"
+    optional = {
+        "OpenAI-Organization": config.organization,
+        "OpenAI-Project": config.project,
+        "OpenAI-Safety-Identifier": config.safety_identifier,
+    }
+    headers.update({name: value for name, value in optional.items() if value})
+    headers.update(config.headers)
+    return headers
+
+
+def _check_key(config: OpenAIConfig) -> None:
+    """Compatible servers may do without a key; OpenAI and Azure do not."""
+    if config.api_key or config.azure_token:
+        return
+    if config.is_azure or config.base_url == DEFAULT_BASE_URL:
+        raise ConfigError(
+            "credential.apiKey: expected an API key, got none; put it into the credential "
+            "or into the environment variable OPENAI_API_KEY"
+        )
+
+
+class OpenAIProvider:
+    """Makes agents for OpenAI Realtime; `provide` is the one instance."""
+
+    config = OpenAIConfig
+    """Credential class, for `describe_providers`."""
+    capabilities: Capabilities = OPENAI_GA.capabilities
+    """Of the default dialect."""
+
+    def __call__(self, credential: Mapping[str, Any], options: Options) -> Agent:
+        """
+        Make an agent; connects nothing.
+
+        Args:
+            credential: See `OpenAIConfig`.
+            options: What the application asks for.
+
+        Raises:
+            ConfigError: The credential or an option is wrong for this vendor.
+        """
+        config = load_credential(OpenAIConfig, credential)
+        _check_key(config)
+        url = _endpoint(config)
+
+        # Only an agent needs these; describing the provider loads no aiohttp and no soxr.
+        from realtime_core.backends.agent import websocket_agent
+        from realtime_core.backends.codec import FAST_CODEC
+
+        wire = OpenAIWire(
+            vendor=_SLUG,
+            dialect=_dialect(config),
+            settings=SessionSettings(
+                voice=config.voice,
+                instructions=config.instructions,
+                transcription=config.transcription(),
+            ),
+            options=options,
+            codec=FAST_CODEC,
+            secrets=(config.api_key, config.azure_token, *config.headers.values()),
+        )
+        return websocket_agent(
+            options=options,
+            wire=wire,
+            url=url,
+            headers=_headers(config),
+            dial_timeout_ms=config.dial_timeout_ms,
+        )
+
+
+provide = OpenAIProvider()
+"""The provider behind the slugs of this wheel."""
