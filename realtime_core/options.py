@@ -145,8 +145,8 @@ class Options:
         default=None, repr=False, validator=_check_on_event
     )
     """
-    Called with each event, in order, on the session's task. Must return fast; a slow one is warned about
-    once. What it raises is logged and ends nothing. `None`: iterate over the agent instead.
+    Called with each event, in order, on the session's task (for an event that a command causes at once, such
+    as `SessionClose`, within that command). Must return fast; a slow one is warned about once. What it raises is logged and ends nothing. `None`: iterate over the agent instead.
     """
     disable_server_vad: bool = False
     """Manual turns: the application ends them by `Agent.commit_input_audio`."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, final
+from collections.abc import AsyncIterator
+from typing import final
 
 from realtime_core.agent import Agent
+from realtime_core.alarm import Alarm
 from realtime_core.audio import BYTES_PER_SAMPLE, Resampler, ResamplerFactory, pcm_ms, whole_samples
 from realtime_core.capabilities import Capabilities
-from realtime_core.clock import Clock, LoopClock, Timer
+from realtime_core.clock import Clock, LoopClock
 from realtime_core.delivery import CallbackDelivery, QueueDelivery
+from realtime_core.downlink import Downlink
 from realtime_core.errors import (
     AgentClosedError,
     AgentStateError,
@@ -26,7 +28,8 @@ from realtime_core.errors import (
     SessionLostError,
     UnsupportedError,
 )
-from realtime_core.events import AssistantAudio, ErrorEvent, Event, SessionClose, SessionOpen
+from realtime_core.events import ErrorEvent, Event, SessionClose, SessionOpen
+from realtime_core.keepalive import PING_EVERY_S, Keepalive
 from realtime_core.meter import Meter
 from realtime_core.options import Options
 from realtime_core.stats import SessionStats
@@ -42,10 +45,8 @@ from realtime_core.wire import (
     WireState,
 )
 
-__all__ = ["CLOSE_LIMIT_S", "PING_EVERY_S", "SessionAgent"]
+__all__ = ["CLOSE_LIMIT_S", "SessionAgent"]
 
-PING_EVERY_S = 20.0
-"""How often a silent peer is asked for a sign of life; none until the next time means dead."""
 CLOSE_LIMIT_S = 2.0
 """How long `Agent.close` waits for the goodbye."""
 _LONGEST_FRAME_MS = 200
@@ -91,18 +92,18 @@ class SessionAgent(Agent):
         self._uplink = Uplink(transport, options.max_buffered_ms)
         self._meter = Meter(options.input_sample_rate, options.output_sample_rate)
         self._to_wire = self._resampler_between(options.input_sample_rate, wire.input_rate_hz)
-        self._from_wire: Resampler | None = None
+        self._downlink = Downlink(wire.vendor, self._deliver)
+        self._keepalive = Keepalive(transport, self._clock, self._on_peer_dead)
         self._session_open = False
         self._closed = False
+        self._ending = False
         self._stalled = False
         self._delivering = False
         self._owner: asyncio.Task[None] | None = None
         self._pump: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[None] | None = None
-        self._timer: Timer | None = None
-        self._timer_at = 0.0
-        self._keepalive: Timer | None = None
-        self._start_limit: Timer | None = None
+        self._wire_alarm = Alarm(self._clock, self._on_wire_alarm)
+        self._start_alarm = Alarm(self._clock, self._start_took_too_long)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -132,52 +133,66 @@ class SessionAgent(Agent):
             raise AgentStateError("start: called a second time; make a new agent for a new session")
         self._meter.start_called_at = now = self._clock.now()
         self._opened = asyncio.get_running_loop().create_future()
-        self._start_limit = self._clock.call_at(
-            now + self.options.start_timeout_s, self._start_took_too_long
-        )
+        self._start_alarm.set(now + self.options.start_timeout_s)
         self._owner = asyncio.create_task(self._run(), name=f"realtime session {self.vendor}")
         try:
             await self._opened
         except BaseException:
             self._closed = True
-            await self._owner_gone(cancel=True)
+            await self._owner_gone()
             raise
         finally:
-            self._start_limit.cancel()
+            self._start_alarm.stop()
 
     async def close(self) -> None:
         """End the session and wait until all is torn down."""
         if not self._closed:
             self._closed = True
-            if self._owner is None:
-                self._delivery.finish()
-                return
             if isinstance(self._delivery, QueueDelivery):
                 self._delivery.drop_undelivered()
-            self._wire.close(self._clock.now())
+            self._wire.close(self._clock.now() if self._owner is not None else 0.0)
             self._refuse_start(
                 AgentClosedError("start: the agent was closed while it was starting")
             )
             self._beat()
-        if self._owner is not None and asyncio.current_task() is not self._owner:
-            await self._owner_gone(cancel=False)
+        await self._owner_gone()
 
-    async def _owner_gone(self, *, cancel: bool) -> None:
-        """Wait for the owner task, whose own goodbye is bounded; cancelling the wait leaves it to it."""
+    async def _owner_gone(self) -> None:
+        """Stop the owner and wait for its goodbye, which is bounded; cancelling the wait leaves it to it."""
         owner = self._owner
-        if owner is None:
+        if owner is asyncio.current_task():
             return
-        if cancel:
-            owner.cancel()
-        await asyncio.wait({owner}, timeout=CLOSE_LIMIT_S + 1)
+        self._stop_owner()
+        if owner is not None:
+            await asyncio.wait({owner}, timeout=CLOSE_LIMIT_S + 1)
+        self._let_go()
+
+    def _stop_owner(self) -> None:
+        """Cancel the owner once, unless it is at its goodbye already."""
+        if self._owner is not None and not self._ending:
+            self._ending = True
+            self._owner.cancel()
 
     async def _run(self) -> None:
         """Own the session from the connect to the goodbye."""
-        transport, wire, clock = self._transport, self._wire, self._clock
         try:
-            await transport.connect()
+            await self._transport.connect()
+        except RealtimeError as error:
+            self._refuse_start(error)
+        except asyncio.CancelledError:
+            pass  # whoever cancelled has refused the start
+        else:
+            await self._converse()
+        finally:
+            self._ending = True
+            self._let_go()
+            await self._say_goodbye()
+
+    async def _converse(self) -> None:
+        transport, wire, clock = self._transport, self._wire, self._clock
+        self._keepalive.start()
+        try:
             wire.open(clock.now())
-            self._keepalive = clock.call_at(clock.now() + PING_EVERY_S, self._ping)
             self._beat()
             while wire.state is not WireState.CLOSED:
                 frame = await transport.receive()
@@ -187,30 +202,31 @@ class SessionAgent(Agent):
                     self._meter.frames_received += 1
                     wire.receive(frame, clock.now())
                 self._beat()
-        except RealtimeError as error:
-            self._refuse_start(error)
         except asyncio.CancelledError:
-            if not self._closed:  # cancelled from outside, such as by the end of the loop
-                wire.close(clock.now())
-                self._beat()
-        except Exception as error:  # noqa: BLE001 - a bug of ours or of the transport's must not end in silence
-            _log.exception("%s: the session failed", self.vendor)
-            self._refuse_start(ConnectError(f"the session failed: {type(error).__name__}"))
-            wire.fail(SessionLostError(f"the session failed: {type(error).__name__}"), clock.now())
+            # By us, after the wire has ended; or from outside, as at the end of the loop.
+            wire.close(clock.now())
             self._beat()
-        finally:
-            await self._tear_down()
+        except Exception as error:  # noqa: BLE001 - a bug must not end a call in silence
+            _log.exception("%s: the session failed", self.vendor)
+            what = f"the session failed inside the SDK: {type(error).__name__}"
+            self._refuse_start(ConnectError(what))
+            wire.fail(SessionLostError(what), clock.now())
+            self._beat()
 
-    async def _tear_down(self) -> None:
+    def _let_go(self) -> None:
+        """Free everything that waits, at once; idempotent."""
         self._closed = True
-        for timer in (self._timer, self._keepalive, self._start_limit):
-            if timer is not None:
-                timer.cancel()
+        self._session_open = False
+        self._keepalive.stop()
+        self._wire_alarm.stop()
+        self._start_alarm.stop()
         self._uplink.end()
         if self._pump is not None:
             self._pump.cancel()
         self._delivery.finish()
         self._refuse_start(AgentClosedError("start: the session ended while it was starting"))
+
+    async def _say_goodbye(self) -> None:
         try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 await self._transport.close()
@@ -263,8 +279,10 @@ class SessionAgent(Agent):
             await uplink.room()
             if self._closed:
                 raise AgentClosedError("push_audio: the session ended while waiting for room")
-        if uplink.send(frame, audio_ms):
-            self._announce_drop()
+        if uplink.send(frame, audio_ms) and not self._stalled:
+            self._stalled = True  # announced once a stall, and at the opening when it began before
+            if self._session_open:
+                self._announce_drop()
         if uplink.needs_pump:
             self._start_pump()
 
@@ -375,7 +393,7 @@ class SessionAgent(Agent):
         if self._uplink.needs_pump:
             self._start_pump()
         self._carry_out()
-        self._arm()
+        self._wire_alarm.set(self._wire.deadline())
 
     def _carry_out(self) -> None:
         if self._delivering:  # a callback gave a command; the loop below takes its effects in order
@@ -391,17 +409,11 @@ class SessionAgent(Agent):
     def _apply(self, effect: Effect) -> None:
         match effect:
             case AudioDelta():
-                pcm = effect.pcm
-                if self._from_wire is not None:
-                    pcm = self._from_wire.process(pcm)
-                self._audio(pcm, effect.item_id, effect.response_id, effect.raw)
+                self._downlink.delta(effect)
             case AudioEnd():
-                if self._from_wire is not None:
-                    tail = self._from_wire.flush()
-                    self._audio(tail, effect.item_id, effect.response_id, None)
+                self._downlink.end(effect)
             case FlushPlayback():
-                if self._from_wire is not None:
-                    self._from_wire.clear()
+                self._downlink.clear()
                 self._delivery.cut()
             case StartRefused():
                 self._refuse_start(effect.error)
@@ -410,26 +422,14 @@ class SessionAgent(Agent):
             case SessionClose():
                 self._session_open = False
                 self._deliver(effect)
-                self._end_owner()
+                self._closed = True
+                if asyncio.current_task() is not self._owner:  # it waits for the vendor
+                    self._stop_owner()
             case ErrorEvent() if effect.fatal:
                 self._session_open = False
                 self._deliver(effect)
             case _:
                 self._deliver(effect)
-
-    def _audio(
-        self, pcm: bytes, item_id: str | None, response_id: str | None, raw: str | None
-    ) -> None:
-        if pcm:
-            self._deliver(
-                AssistantAudio(
-                    vendor=self.vendor,
-                    audio=pcm,
-                    item_id=item_id,
-                    response_id=response_id,
-                    raw=raw,
-                )
-            )
 
     def _deliver(self, event: Event) -> None:
         self._meter.delivered(event, self._clock.now())
@@ -446,7 +446,7 @@ class SessionAgent(Agent):
         )
 
     def _on_open(self, event: SessionOpen) -> None:
-        self._from_wire = self._resampler_between(
+        self._downlink.resampler = self._resampler_between(
             self._wire.output_rate_hz, self.options.output_sample_rate
         )
         self._session_open = True
@@ -455,75 +455,38 @@ class SessionAgent(Agent):
             self._start_pump()
         self._meter.opened(self._clock.now())
         self._deliver(event)
+        if self._stalled:
+            self._announce_drop()
         if self._opened is not None and not self._opened.done():
             self._opened.set_result(None)
 
-    def _end_owner(self) -> None:
-        """Let the owner go on to the goodbye, if it waits for the vendor."""
-        if self._owner is not None and asyncio.current_task() is not self._owner:
-            self._closed = True
-            self._owner.cancel()
-
     # Timers and tasks
 
-    def _arm(self) -> None:
-        due = self._wire.deadline()
-        if due is None:
-            return
-        if self._timer is not None and self._timer_at <= due:
-            return  # fires early, looks again and arms anew: cheaper than moving it at every frame
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = due
-        self._timer = self._clock.call_at(due, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _on_wire_alarm(self) -> None:
         self._wire.on_timer(self._clock.now())
         self._beat()
 
-    def _ping(self) -> None:
-        if self._closed:
-            return
-        transport, now = self._transport, self._clock.now()
-        if self._keepalive is not None and not transport.heard:
-            self._wire.fail(
-                SessionLostError(
-                    f"nothing came from the vendor for {PING_EVERY_S:g} s, not even an answer to a ping",
-                    kind=ErrorKind.STALLED,
-                ),
-                now,
-            )
-            self._beat()
-            return
-        transport.heard = False
-        transport.ping()
-        self._keepalive = self._clock.call_at(now + PING_EVERY_S, self._ping)
+    def _on_peer_dead(self) -> None:
+        what = f"nothing came from the vendor for {PING_EVERY_S:g} s, not even an answer to a ping"
+        self._wire.fail(SessionLostError(what, kind=ErrorKind.STALLED), self._clock.now())
+        self._beat()
 
     def _announce_drop(self) -> None:
-        """Say it once a stall; the figures are in `stats.drops`."""
-        if self._stalled:
-            return
-        self._stalled = True
         error = RealtimeError(
-            f"the connection is slower than the caller: audio beyond {self.options.max_buffered_ms} ms "
-            "(Options.max_buffered_ms) is dropped, oldest first; see stats.drops",
+            f"audio beyond {self.options.max_buffered_ms} ms (Options.max_buffered_ms) was dropped, oldest "
+            "first: the connection is slower than the caller; see stats.drops",
             kind=ErrorKind.OVERFLOW,
             retryable=True,
         )
-        if self._session_open:
-            self._deliver(ErrorEvent(vendor=self.vendor, error=error))
+        self._deliver(ErrorEvent(vendor=self.vendor, error=error))
 
     def _start_pump(self) -> None:
         if self._pump is None or self._pump.done():
-            self._pump = self._spawn(self._run_pump())
+            self._pump = asyncio.create_task(self._run_pump(), name=f"realtime {self.vendor}")
 
     async def _run_pump(self) -> None:
         await self._uplink.pump()
         self._stalled = False
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.create_task(work, name=f"realtime {self.vendor}")
 
     def _resampler_between(self, from_hz: int, to_hz: int) -> Resampler | None:
         return None if from_hz == to_hz else self._new_resampler(from_hz, to_hz)

@@ -36,8 +36,8 @@ class SessionStats:
     drops: Mapping[str, int] = field(factory=dict)
     """
     What was thrown away, by cause: `input_full_ms` is outgoing audio dropped because the connection was
-    too slow, `late_audio` counts audio deltas of a reply that was already cut, `iterator_overflow`
-    events nobody fetched, `closed` events not yet delivered at close.
+    too slow, in ms; `late_audio` counts audio deltas of a reply that was already cut; `undelivered` counts
+    events that were not fetched in time or before the close.
     """
     usage: Usage = field(factory=Usage)
     """Sum over all replies."""

@@ -9,14 +9,12 @@ talk on with default instructions and voice (OpenAI Realtime, captured), so it f
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 from uuid import uuid4
 
 import attrs
 
-from realtime_core.arbiter import Arbiter, ReplyRequest
 from realtime_core.audio import pcm_ms
 from realtime_core.errors import (
     AgentStateError,
@@ -34,9 +32,11 @@ from realtime_core.wire.codec import STANDARD_CODEC, Codec
 from realtime_core.wire.dialect import Dialect, ServerFrame
 from realtime_core.wire.effects import AudioDelta, Effect, StartRefused
 from realtime_core.wire.error_table import Verdict
+from realtime_core.wire.inbox import Inbox
+from realtime_core.wire.openai_asking import Asking
 from realtime_core.wire.openai_caller import CallerSide
 from realtime_core.wire.openai_frames import BETA_NAMES, client_frame, object_at, text_at
-from realtime_core.wire.openai_replies import Replies
+from realtime_core.wire.openai_replies import Replies, Reply
 from realtime_core.wire.protocol import WireProtocol, WireState
 from realtime_core.wire.settings import SessionSettings, instructions_update, session_object
 
@@ -47,12 +47,8 @@ REPLY_SILENCE_LIMIT_S = 30.0
 GOODBYE_LIMIT_S = 2.0
 """How long the vendor's close is awaited after a fatal error."""
 
-_EVENTS_REMEMBERED = 256
 _APPEND_HEAD = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_TAIL = b'"}'
-# "You already have a response running", in the words of several servers.
-_REPLY_RUNNING_CODE = "conversation_already_has_active_response"
-_REPLY_RUNNING_TEXT = ("already has an active response", "another response is in progress")
 
 _BEFORE_OPEN = frozenset({"session.created", "conversation.created", "session.updated", "error"})
 _Handler = Callable[[ServerFrame, float], None]
@@ -108,27 +104,24 @@ class OpenAIWire(WireProtocol):
         self._options = options
         self._instructions = options.system_prompt
         self._session = session_object(dialect, settings, options)
-        self._codec = codec
         self._encode_audio = codec.encode_audio
         self._new_event_id = new_event_id
         self._frames: list[bytes] = []
         self._effects: list[Effect] = []
         self._interrupts = options.vad is None or options.vad.interrupt
-        self._replies = Replies(vendor, codec, self._effects_append, dialect.output_rate_hz)
-        self._caller = CallerSide(vendor, self._effects_append, dialect.partial_transcripts)
-        self._arbiter = Arbiter()
-        self._asked_at = 0.0
-        self._unwanted = False
+        self._replies = Replies(
+            vendor, codec, self._effects.append, self._on_reply_began, dialect.output_rate_hz
+        )
+        self._caller = CallerSide(vendor, self._effects.append, dialect.partial_transcripts)
+        self._asking = Asking(self._send, self._joined_instructions, dialect.cancels_by_id)
         self._configured_by: str | None = None
         self._session_id: str | None = None
         self._limit_at: float | None = None
         self._uncommitted_bytes = 0
-        self._seen_ids: deque[str] = deque(maxlen=_EVENTS_REMEMBERED)
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._inbox = Inbox(
+            codec, dialect.translate, dialect.drops_duplicates, [key for key in secrets if key]
+        )
         self._handlers = self._handler_table()
-
-    def _effects_append(self, effect: Effect) -> None:
-        self._effects.append(effect)
 
     @property
     def late_audio(self) -> int:  # type: ignore[override] # counted where it is dropped
@@ -150,7 +143,7 @@ class OpenAIWire(WireProtocol):
             "conversation.item.input_audio_transcription.delta": caller.partial,
             "conversation.item.input_audio_transcription.completed": caller.final,
             "conversation.item.input_audio_transcription.failed": self._on_transcript_failed,
-            "response.created": self._on_response_created,
+            "response.created": replies.created,
             "response.output_item.added": replies.activity,
             "response.content_part.added": replies.activity,
             "response.content_part.done": replies.activity,
@@ -193,7 +186,7 @@ class OpenAIWire(WireProtocol):
         self.cancel(None, now)
         self._send("input_audio_buffer.commit")
         self._uncommitted_bytes = 0
-        self._ask(ReplyRequest(), now)
+        self._ask(now)
 
     def clear_input_audio(self, now: float) -> None:
         """Empty the vendor's input buffer."""
@@ -202,7 +195,7 @@ class OpenAIWire(WireProtocol):
 
     def create_response(self, instructions: str | None, now: float) -> None:
         """Ask for a reply, now or when the running one has ended."""
-        self._ask(ReplyRequest(instructions), now)
+        self._ask(now, instructions)
 
     def send_text(self, text: str, respond: bool, now: float) -> None:
         """Add a user message."""
@@ -210,23 +203,21 @@ class OpenAIWire(WireProtocol):
         item = {"type": "message", "role": "user", "content": content}
         self._send("conversation.item.create", item=item)
         if respond:
-            self._ask(ReplyRequest(), now)
+            self._ask(now)
 
     def cancel(self, played_ms: int | None, now: float) -> None:
         """Cancel the running reply, mute it, and drop requests that wait."""
-        self._arbiter.forget()
+        self._asking.give_up()
         reply = self._replies.current
         if reply is not None and not reply.muted:
-            self._cancel_response(reply.response_id)
-        elif reply is None and self._arbiter.asked is not None:
-            self._unwanted = True
+            self._asking.cancel(reply.response_id)
         self._replies.mute(now)
 
     def update_instructions(self, instructions: str, now: float) -> None:
         """Send the instructions alone."""
         self._instructions = instructions
-        joined = self._settings.joined_instructions(instructions)
-        self._send("session.update", session=instructions_update(self.dialect, joined))
+        session = instructions_update(self.dialect, self._joined_instructions())
+        self._send("session.update", session=session)
 
     def send_tool_result(self, call_id: str, output: str, now: float) -> None:
         """Add the result; the last open one of an ended reply asks for the follow-up."""
@@ -239,7 +230,7 @@ class OpenAIWire(WireProtocol):
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         self._send("conversation.item.create", item=item)
         if not self._replies.open_calls:
-            self._ask(ReplyRequest(), now)
+            self._ask(now)
 
     def report_playback(self, item_id: str, played_ms: int, final: bool, now: float) -> None:
         """Nothing to tell the vendor before a reply is cut."""
@@ -281,8 +272,8 @@ class OpenAIWire(WireProtocol):
             return None
         if self._replies.current is not None:
             return self._replies.current.heard_from_at + REPLY_SILENCE_LIMIT_S
-        if self._arbiter.asked is not None:
-            return self._asked_at + REPLY_SILENCE_LIMIT_S
+        if self._asking.asked_at is not None:
+            return self._asking.asked_at + REPLY_SILENCE_LIMIT_S
         return None
 
     def on_timer(self, now: float) -> None:
@@ -311,15 +302,14 @@ class OpenAIWire(WireProtocol):
             return
         before = len(self._effects)
         try:
-            event = self._codec.loads(frame)
-        except (ValueError, RecursionError):
-            event = None
-        if isinstance(event, dict):
-            self._take(event, now)
+            event = self._inbox.read(frame)
+        except ValueError:
+            self._damaged(len(frame))
         else:
-            self._garbage(len(frame))
+            if event is not None:
+                self._take(event, now)
         if self._options.include_raw and len(self._effects) > before:
-            raw = self._without_secrets(frame.decode(errors="replace"))
+            raw = self._inbox.raw(frame)
             self._effects[before:] = [
                 attrs.evolve(effect, raw=raw) if isinstance(effect, (Event, AudioDelta)) else effect
                 for effect in self._effects[before:]
@@ -327,7 +317,7 @@ class OpenAIWire(WireProtocol):
 
     def receive_eof(self, code: int, reason: str, now: float) -> None:
         """The connection ended without our asking."""
-        reason = self._without_secrets(reason)
+        reason = self._inbox.without_secrets(reason)
         lost = self.dialect.errors.lost(code, reason)
         if self.state is WireState.STARTING:
             self._refuse(
@@ -341,13 +331,6 @@ class OpenAIWire(WireProtocol):
         self.state = WireState.CLOSED
 
     def _take(self, event: ServerFrame, now: float) -> None:
-        if self.dialect.translate is not None:
-            translated = self.dialect.translate(event)
-            if translated is None:
-                return
-            event = translated
-        if self.dialect.drops_duplicates and self._is_duplicate(event):
-            return
         kind = event.get("type")
         if not isinstance(kind, str):
             self.frames_ignored += 1
@@ -360,16 +343,7 @@ class OpenAIWire(WireProtocol):
         elif self.state is WireState.OPEN or kind in _BEFORE_OPEN:
             handler(event, now)
 
-    def _is_duplicate(self, event: ServerFrame) -> bool:
-        event_id = text_at(event, "event_id")
-        if event_id is None:
-            return False
-        if event_id in self._seen_ids:
-            return True
-        self._seen_ids.append(event_id)
-        return False
-
-    def _garbage(self, size: int) -> None:
+    def _damaged(self, size: int) -> None:
         error = RemoteProtocolError(
             f"expected a JSON object from the vendor, got {size} bytes that are none"
         )
@@ -418,13 +392,7 @@ class OpenAIWire(WireProtocol):
             return
         if self.state is not WireState.OPEN:
             return
-        asked = self._arbiter.asked
-        running = error.code == _REPLY_RUNNING_CODE or any(
-            fragment in str(error).lower() for fragment in _REPLY_RUNNING_TEXT
-        )
-        if asked is not None and (running or error.event_id == asked.event_id):
-            self._arbiter.refused(because_running=running)
-            self._unwanted = False
+        running = self._asking.is_refusal(error)
         if verdict.benign or running:
             _log.info("%s: a harmless race: %s (code %s)", self.vendor, error, error.code)
             return
@@ -448,19 +416,10 @@ class OpenAIWire(WireProtocol):
         self._caller.failed(event, now)
         self._error(self._judge(event.get("error")).error)
 
-    def _on_response_created(self, event: ServerFrame, now: float) -> None:
-        response_id = text_at(object_at(event, "response"), "id")
-        if self._replies.is_over(response_id):
-            return
-        current = self._replies.current
-        if current is not None and response_id is not None and current.response_id == response_id:
-            return
-        self._arbiter.started()
-        reply = self._replies.begin(response_id, now)
-        if self._unwanted:  # it was cancelled between our request and this
-            self._unwanted = False
+    def _on_reply_began(self, reply: Reply) -> None:
+        if self._asking.started():  # it was cancelled between our request and this
             reply.muted = True
-            self._cancel_response(response_id)
+            self._asking.cancel(reply.response_id)
 
     def _on_response_done(self, event: ServerFrame, now: float) -> None:
         ended = self._replies.done(event, now)
@@ -477,54 +436,27 @@ class OpenAIWire(WireProtocol):
                 error = VendorError(f"the reply is incomplete: {reason}", code=str(reason))
             self._error(error, fatal=fatal)
         self._replies.end(status, object_at(event, "response").get("usage"))
-        self._arbiter.ended()
         if fatal:
             self._end_soon(now)
         else:
-            self._next_reply(now)
+            self._asking.ended(now)
 
     # Pieces
 
     def _judge(self, error: Any) -> Verdict:
-        if isinstance(error, dict) and isinstance(error.get("message"), str):
-            error = {**error, "message": self._without_secrets(error["message"])}
-        elif isinstance(error, str):
-            error = self._without_secrets(error)
-        return self.dialect.errors.judge(error)
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self.dialect.errors.judge(self._inbox.error_of(error))
 
     def _send(self, kind: str, **fields: Any) -> str:
         event_id = self._new_event_id()
         self._frames.append(client_frame(kind, event_id, **fields))
         return event_id
 
-    def _ask(self, request: ReplyRequest, now: float) -> None:
-        if not self._arbiter.request(request):
+    def _ask(self, now: float, instructions: str | None = None) -> None:
+        if not self._asking.ask(now, instructions):
             self._error(AgentStateError("too many replies are asked for; this one is left out"))
-        self._next_reply(now)
 
-    def _next_reply(self, now: float) -> None:
-        request = self._arbiter.next()
-        if request is None:
-            return
-        self._asked_at = now
-        fields: dict[str, Any] = {}
-        if request.instructions:
-            # A reply's own instructions replace the session's on these wires, so both are sent.
-            joined = self._settings.joined_instructions(self._instructions)
-            both = "\n\n".join(part for part in (joined, request.instructions) if part)
-            fields["response"] = {"instructions": both}
-        self._arbiter.sent_as(self._send("response.create", **fields))
-
-    def _cancel_response(self, response_id: str | None) -> None:
-        if response_id is not None and self.dialect.cancels_by_id:
-            self._send("response.cancel", response_id=response_id)
-        else:
-            self._send("response.cancel")
+    def _joined_instructions(self) -> str:
+        return self._settings.joined_instructions(self._instructions)
 
     def _error(self, error: RealtimeError, *, fatal: bool = False) -> None:
         self._effects.append(ErrorEvent(vendor=self.vendor, error=error, fatal=fatal))

@@ -70,6 +70,7 @@ class Replies:
     vendor: str
     codec: Codec
     emit: Callable[[Effect], None]
+    on_begin: Callable[[Reply], None]
     output_rate_hz: int
     current: Reply | None = None
     audible_until: float = 0.0
@@ -88,8 +89,9 @@ class Replies:
         """Start following a reply; one still under way is superseded and ends first."""
         if self.current is not None:
             self.end("cancelled")
-        self.current = Reply(response_id, now)
-        return self.current
+        self.current = reply = Reply(response_id, now)
+        self.on_begin(reply)
+        return reply
 
     def reply_of(self, frame: ServerFrame, now: float) -> Reply | None:
         """Find the reply a frame belongs to; `None` for a stray frame of an ended one."""
@@ -104,6 +106,13 @@ class Replies:
         if response_id is None or self.is_over(response_id):
             return None
         return self.begin(response_id, now)
+
+    def created(self, frame: ServerFrame, now: float) -> None:
+        """Begin a reply; a repeated or late announcement changes nothing."""
+        response_id = text_at(object_at(frame, "response"), "id")
+        known = self.current is not None and self.current.response_id == response_id
+        if not self.is_over(response_id) and not (known and response_id is not None):
+            self.begin(response_id, now)
 
     def activity(self, frame: ServerFrame, now: float) -> None:
         """Note that the reply is alive."""

@@ -1,0 +1,60 @@
+"""The assistant's audio on its way to the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define
+
+from realtime_core.audio import Resampler
+from realtime_core.events import AssistantAudio
+from realtime_core.wire import AudioDelta, AudioEnd
+
+__all__ = ["Downlink"]
+
+
+@define
+class Downlink:
+    """
+    Turns audio at the wire's rate into `AssistantAudio` at the application's.
+
+    Args:
+        vendor: Slug for events.
+        deliver: Takes each event.
+        resampler: One stream for the direction, or `None` where the rates are equal.
+    """
+
+    vendor: str
+    deliver: Callable[[AssistantAudio], None]
+    resampler: Resampler | None = None
+
+    def delta(self, delta: AudioDelta) -> None:
+        """Deliver a piece."""
+        pcm = delta.pcm
+        if self.resampler is not None:
+            pcm = self.resampler.process(pcm)
+        self._deliver(pcm, delta.item_id, delta.response_id, delta.raw)
+
+    def end(self, end: AudioEnd) -> None:
+        """Deliver what the resampler still holds of an item."""
+        if self.resampler is not None:
+            self._deliver(self.resampler.flush(), end.item_id, end.response_id, None)
+
+    def clear(self) -> None:
+        """Forget it: the reply was cut."""
+        if self.resampler is not None:
+            self.resampler.clear()
+
+    def _deliver(
+        self, pcm: bytes, item_id: str | None, response_id: str | None, raw: str | None
+    ) -> None:
+        if pcm:
+            self.deliver(
+                AssistantAudio(
+                    vendor=self.vendor,
+                    audio=pcm,
+                    item_id=item_id,
+                    response_id=response_id,
+                    raw=raw,
+                )
+            )
