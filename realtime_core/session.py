@@ -310,6 +310,7 @@ class SessionAgent(Agent):
     async def create_response(self, instructions: str | None = None) -> None:
         """Ask for a reply."""
         now = self._ready("create_response")
+        self._require(self.capabilities.greeting, "create_response", "greeting")
         self._wire.create_response(instructions, now)
         self._beat()
 
@@ -324,6 +325,7 @@ class SessionAgent(Agent):
     async def cancel(self, *, played_ms: int | None = None) -> None:
         """Stop the running reply."""
         now = self._ready("cancel")
+        self._require(self.capabilities.cancel, "cancel", "cancel")
         self._wire.cancel(played_ms, now)
         self._beat()
 

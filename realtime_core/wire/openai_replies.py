@@ -205,7 +205,8 @@ class Replies:
         self.current = None
         for item_id in list(reply.texts):
             self._finish_text(reply, item_id, None)
-        if reply.audio_item is not None and not reply.muted:
+        whole = status in ("completed", "incomplete") and not reply.muted
+        if whole and reply.audio_item is not None:  # its own end was missed
             self.emit(AudioEnd(reply.audio_item, reply.response_id))
         if reply.response_id is not None:
             self._ended.append(reply.response_id)

@@ -103,6 +103,13 @@ def _temperature(options: Options, dialect: Dialect) -> float | None:
     return min(max(options.temperature, lowest), highest)
 
 
+def _tools(options: Options, dialect: Dialect) -> list[dict[str, Any]] | None:
+    if options.tools and not dialect.capabilities.tools:
+        _log.warning("Options.tools is left out: this model of %s calls no tools", dialect.name)
+        return None
+    return tools_for_session(options.tools, style=dialect.tool_style) or None
+
+
 def session_object(dialect: Dialect, settings: SessionSettings, options: Options) -> dict[str, Any]:
     """
     Build the session object of the first `session.update`.
@@ -117,7 +124,7 @@ def session_object(dialect: Dialect, settings: SessionSettings, options: Options
         "input_format": dialect.input_format,
         "output_format": dialect.output_format,
         "voice": options.voice or settings.voice,
-        "tools": tools_for_session(options.tools, style=dialect.tool_style) or None,
+        "tools": _tools(options, dialect),
         "temperature": _temperature(options, dialect),
     }
     session: dict[str, Any] = dict(dialect.fixed)

@@ -1,0 +1,427 @@
+"""
+The suite every provider must pass, ours and anybody's.
+
+Subclass `AgentConformance` in a test module and say how your vendor's double is reached:
+
+```python
+class TestMyVendor(AgentConformance):
+    def vendor(self) -> AbstractAsyncContextManager[VendorDouble]:
+        return MyDouble()
+```
+
+The tests are plain functions that run a loop of their own, so no pytest plugin is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeVar
+
+import pytest
+
+from realtime_core.agent import Agent
+from realtime_core.errors import (
+    AgentClosedError,
+    AgentStateError,
+    ConfigError,
+    ConnectError,
+    ErrorKind,
+    UnsupportedError,
+)
+from realtime_core.events import (
+    AssistantAudio,
+    AssistantText,
+    AssistantTurnEnd,
+    ErrorEvent,
+    Event,
+    SessionClose,
+    SessionOpen,
+    UserSpeechEnded,
+    UserSpeechStarted,
+)
+from realtime_core.factory import new_agent_from_credential
+from realtime_core.options import Options
+from realtime_core.testing.speech import silence, speech_like
+
+__all__ = ["AgentConformance", "VendorDouble"]
+
+E = TypeVar("E", bound=Event)
+_LIMIT_S = 10.0
+_FRAME_MS = 20
+
+
+class VendorDouble(Protocol):
+    """What the suite needs of a vendor's double: a server on loopback, or a model in the process."""
+
+    @property
+    def credential(self) -> Mapping[str, Any]:
+        """A credential that works."""
+
+    @property
+    def refused_credential(self) -> Mapping[str, Any] | None:
+        """A credential whose key is refused; `None` where a provider needs no key."""
+
+    async def hold_reply(self) -> None:
+        """Let the first reply of sessions started from now on begin, give some audio, and not end by itself."""
+
+    async def break_connection(self) -> None:
+        """Cut the connection of the newest session without a goodbye; nothing where there is none."""
+
+    @property
+    def violations(self) -> list[Any]:
+        """What the client did against the vendor's documents, so far."""
+
+
+class Recorder:
+    """Collects events and waits for them."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        self.events.append(event)
+        self._changed.set()
+
+    def of(self, kind: type[E]) -> list[E]:
+        """Give the events of a class so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def wait_for(self, kind: type[E], count: int = 1) -> E:
+        """Wait for the n-th event of a class."""
+        async with asyncio.timeout(_LIMIT_S):
+            while len(self.of(kind)) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.of(kind)[count - 1]
+
+
+async def say(agent: Agent, heard: Callable[[], bool], *, speech_ms: int = 800) -> None:
+    """Speak, then keep the line open with silence until something is heard."""
+    rate_hz = agent.options.input_sample_rate
+    await _push(agent, silence(200, rate_hz) + speech_like(speech_ms, rate_hz))
+    async with asyncio.timeout(_LIMIT_S):
+        while not heard():
+            await _push(agent, silence(_FRAME_MS, rate_hz))
+            await asyncio.sleep(0)
+
+
+async def _push(agent: Agent, pcm: bytes) -> None:
+    step = 2 * agent.options.input_sample_rate * _FRAME_MS // 1000
+    for at in range(0, len(pcm), step):
+        await agent.push_audio(pcm[at : at + step])
+
+
+class AgentConformance(ABC):
+    """Inherit and give `vendor`; every test of the suite then runs over your provider."""
+
+    @abstractmethod
+    def vendor(self) -> AbstractAsyncContextManager[VendorDouble]:
+        """Make a double that is not running yet."""
+
+    def run(self, scenario: Callable[[VendorDouble], Awaitable[None]]) -> None:
+        """Run a scenario on a loop of its own and check that it leaves nothing behind."""
+
+        async def whole() -> None:
+            before = asyncio.all_tasks()
+            async with asyncio.timeout(3 * _LIMIT_S), self.vendor() as vendor:
+                await scenario(vendor)
+                assert vendor.violations == []
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() - before == set()
+
+        asyncio.run(whole())
+
+    def test_a_session_opens_first_and_closes_last_once(self) -> None:
+        """SessionOpen first, SessionClose last, once; close twice is fine."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            await agent.start()
+            assert isinstance(recorder.events[0], SessionOpen)
+            await agent.close()
+            await agent.close()
+            closes = recorder.of(SessionClose)
+            assert recorder.events[-1:] == closes
+            assert closes[0].initiator == "client"
+            assert all(event.vendor == agent.vendor for event in recorder.events)
+
+        self.run(scenario)
+
+    def test_commands_in_the_wrong_state_are_refused(self) -> None:
+        """Before start AgentStateError, after close AgentClosedError; a second start too."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            agent = new_agent_from_credential(vendor.credential, Options())
+            for command in _commands(agent):
+                with pytest.raises(AgentStateError) as early:
+                    await command()
+                assert not isinstance(early.value, AgentClosedError)
+            await agent.start()
+            with pytest.raises(AgentStateError):
+                await agent.start()
+            await agent.close()
+            for command in _commands(agent):
+                with pytest.raises(AgentClosedError):
+                    await command()
+
+        self.run(scenario)
+
+    def test_a_refused_key_raises_and_emits_nothing(self) -> None:
+        """The kind is auth, nothing is emitted, and the agent stays closed."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            if vendor.refused_credential is None:
+                return
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.refused_credential, Options(on_event=recorder))
+            with pytest.raises(ConnectError) as refused:
+                await agent.start()
+            assert refused.value.kind is ErrorKind.AUTH
+            assert recorder.events == []
+
+        self.run(scenario)
+
+    def test_a_spoken_turn_comes_in_the_documented_order(self) -> None:
+        """Speech started, ended, text and audio, exactly one end; ids agree; whole samples."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            async with agent:
+                await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+            kinds = [type(event) for event in recorder.events]
+            if agent.capabilities.speech_events:
+                assert kinds.index(UserSpeechStarted) < kinds.index(UserSpeechEnded)
+                assert kinds.index(UserSpeechEnded) < kinds.index(AssistantAudio)
+            end = recorder.of(AssistantTurnEnd)
+            assert [one.status for one in end] == ["completed"]
+            assert kinds.index(AssistantTurnEnd) > _last(kinds, AssistantAudio)
+            audio = recorder.of(AssistantAudio)
+            assert all(piece.audio and len(piece.audio) % 2 == 0 for piece in audio)
+            assert {piece.response_id for piece in audio} == {end[0].response_id}
+            finals = [text for text in recorder.of(AssistantText) if text.final]
+            assert finals
+            assert agent.stats.turns == 1
+            assert agent.stats.audio_out_samples == sum(len(a.audio) // 2 for a in audio)
+            assert not recorder.of(ErrorEvent)
+
+        self.run(scenario)
+
+    def test_iteration_gives_what_the_callback_would(self) -> None:
+        """Without on_event the events are iterated over, ending behind SessionClose."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            agent = new_agent_from_credential(vendor.credential, Options())
+            seen: list[Event] = []
+            over = asyncio.Event()
+
+            async def consume() -> None:
+                async for event in agent:
+                    seen.append(event)
+                    if isinstance(event, AssistantTurnEnd):
+                        over.set()
+
+            consumer = asyncio.create_task(consume())
+            async with agent:
+                await say(agent, over.is_set)
+            await consumer
+            assert isinstance(seen[0], SessionOpen)
+            assert isinstance(seen[-1], SessionClose)
+            assert any(isinstance(event, AssistantAudio) for event in seen)
+
+        self.run(scenario)
+
+    def test_a_raising_callback_does_not_end_the_call(self) -> None:
+        """What the application raises is its own affair."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+
+            def broken(event: Event) -> None:
+                recorder(event)
+                raise RuntimeError("the application's own fault")
+
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=broken))
+            async with agent:
+                await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+            assert isinstance(recorder.events[-1], SessionClose)
+
+        self.run(scenario)
+
+    def test_half_a_sample_is_refused_and_nothing_is_lost(self) -> None:
+        """An odd byte count is an error that names it; empty audio is nothing."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            async with new_agent_from_credential(vendor.credential, Options()) as agent:
+                with pytest.raises(ConfigError, match="641"):
+                    await agent.push_audio(bytes(641))
+                await agent.push_audio(b"")
+                assert agent.stats.audio_in_samples == 0
+                for pcm in (bytes(640), bytearray(640), memoryview(bytes(640))):
+                    await agent.push_audio(pcm)
+                assert agent.stats.audio_in_samples == 960
+
+        self.run(scenario)
+
+    def test_audio_pushed_while_starting_is_held(self) -> None:
+        """A call may push before the vendor has answered; nothing of it is lost."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            starting = asyncio.create_task(agent.start())
+            await asyncio.sleep(0)
+            rate_hz = agent.options.input_sample_rate
+            await _push(agent, silence(200, rate_hz) + speech_like(800, rate_hz))
+            await starting
+            await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)), speech_ms=0)
+            await agent.close()
+            assert len(recorder.of(AssistantTurnEnd)) == 1
+            assert agent.stats.drops == {}
+
+        self.run(scenario)
+
+    def test_cancel_without_a_reply_is_nothing(self) -> None:
+        """Nothing running, nothing audible: nothing is sent and nothing is said."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            async with agent:
+                sent = agent.stats.frames_sent
+                await agent.cancel()
+                await agent.cancel(played_ms=100)
+                assert agent.stats.frames_sent == sent
+            assert [type(event) for event in recorder.events] == [SessionOpen, SessionClose]
+
+        self.run(scenario)
+
+    def test_nothing_of_a_cancelled_reply_is_delivered(self) -> None:
+        """After cancel no audio comes, and the reply ends once, as cancelled."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            await vendor.hold_reply()
+            async with agent:
+                if not agent.capabilities.cancel:
+                    return
+                await say(agent, lambda: bool(recorder.of(AssistantAudio)))
+                await agent.cancel()
+                heard = len(recorder.of(AssistantAudio))
+                end = await recorder.wait_for(AssistantTurnEnd)
+            assert end.status == "cancelled"
+            assert len(recorder.of(AssistantAudio)) == heard
+            assert len(recorder.of(AssistantTurnEnd)) == 1
+
+        self.run(scenario)
+
+    def test_close_in_the_middle_of_a_reply_ends_it_first(self) -> None:
+        """The open reply ends as cancelled, then the session closes."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            await vendor.hold_reply()
+            await agent.start()
+            await say(agent, lambda: bool(recorder.of(AssistantAudio)))
+            await agent.close()
+            assert [type(event) for event in recorder.events[-2:]] == [
+                AssistantTurnEnd,
+                SessionClose,
+            ]
+            assert recorder.of(AssistantTurnEnd)[0].status == "cancelled"
+
+        self.run(scenario)
+
+    def test_a_broken_connection_is_fatal_and_never_silent(self) -> None:
+        """ErrorEvent(fatal), the end of the open reply, SessionClose; then commands are refused."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            await vendor.hold_reply()
+            await agent.start()
+            await say(agent, lambda: bool(recorder.of(AssistantAudio)))
+            await vendor.break_connection()
+            close = await recorder.wait_for(SessionClose)
+            assert close.initiator == "network"
+            errors = [error for error in recorder.of(ErrorEvent) if error.fatal]
+            assert len(errors) == 1
+            # The text of the cut reply may come to its end between the two.
+            rest = recorder.events[recorder.events.index(errors[0]) :]
+            ends = [type(event) for event in rest if not isinstance(event, AssistantText)]
+            assert ends == [ErrorEvent, AssistantTurnEnd, SessionClose]
+            with pytest.raises(AgentClosedError):
+                await agent.push_audio(bytes(640))
+            await agent.close()
+
+        self.run(scenario)
+
+    def test_manual_turns_answer_a_commit(self) -> None:
+        """Without server VAD a commit asks for the reply; too little audio is said, not sent."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            options = Options(on_event=recorder, disable_server_vad=True)
+            agent = new_agent_from_credential(vendor.credential, options)
+            async with agent:
+                if not agent.capabilities.manual_turns:
+                    return
+                await agent.commit_input_audio()
+                refused = await recorder.wait_for(ErrorEvent)
+                assert not refused.fatal
+                await _push(agent, speech_like(600, agent.options.input_sample_rate))
+                await agent.commit_input_audio()
+                end = await recorder.wait_for(AssistantTurnEnd)
+            assert end.status == "completed"
+            assert recorder.of(AssistantAudio)
+
+        self.run(scenario)
+
+    def test_commands_beyond_the_capabilities_are_refused_before_sending(self) -> None:
+        """A flag that is false means UnsupportedError; one that is true means no error."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = Recorder()
+            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            async with agent:
+                able = agent.capabilities
+                checks: list[tuple[bool, Callable[[], Awaitable[None]]]] = [
+                    (able.text_input, lambda: agent.send_text("hello", respond=False)),
+                    (able.live_instructions, lambda: agent.update_instructions("Be brief.")),
+                ]
+                for supported, command in checks:
+                    sent = agent.stats.frames_sent
+                    if supported:
+                        await command()
+                        continue
+                    with pytest.raises(UnsupportedError):
+                        await command()
+                    assert agent.stats.frames_sent == sent
+            assert not recorder.of(ErrorEvent)
+
+        self.run(scenario)
+
+
+def _commands(agent: Agent) -> list[Callable[[], Awaitable[None]]]:
+    return [
+        lambda: agent.push_audio(bytes(640)),
+        agent.commit_input_audio,
+        agent.clear_input_audio,
+        agent.create_response,
+        lambda: agent.send_text("hello"),
+        agent.cancel,
+        lambda: agent.update_instructions("Be brief."),
+        lambda: agent.send_tool_result("call", "result"),
+    ]
+
+
+def _last(kinds: list[type[Event]], kind: type[Event]) -> int:
+    return len(kinds) - 1 - kinds[::-1].index(kind)
