@@ -295,8 +295,8 @@ class SessionAgent(Agent):
             tail = self._to_wire.flush()
             if tail:
                 self._uplink.send(self._wire.audio_frame(tail))
-        self._meter.caller_ended(now)
-        self._wire.commit_input_audio(now)
+        if self._wire.commit_input_audio(now):
+            self._meter.caller_ended(now)
         self._beat()
 
     async def clear_input_audio(self) -> None:

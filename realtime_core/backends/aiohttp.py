@@ -128,7 +128,6 @@ class AiohttpTransport:
         self._dial_timeout_s = dial_timeout_s if dial_timeout_s is not None else DIAL_TIMEOUT_S
         self._shared: _Shared | None = None
         self._ws: _Socket | None = None
-        self._pongs: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         """Name the host only."""
@@ -136,10 +135,12 @@ class AiohttpTransport:
 
     async def connect(self) -> None:
         """Connect within the bound."""
-        self._shared = _acquire()
+        shared = _acquire()
+        failure: Exception | None = None
+        ws: Any = None
         try:
             async with asyncio.timeout(self._dial_timeout_s):
-                ws = await self._shared.client.ws_connect(
+                ws = await shared.client.ws_connect(
                     self._url,
                     headers=self._headers,
                     timeout=aiohttp.ClientWSTimeout(ws_close=GOODBYE_TIMEOUT_S),
@@ -148,14 +149,16 @@ class AiohttpTransport:
                     compress=0,
                     decode_text=False,
                 )
-        except BaseException as error:
-            shared, self._shared = self._shared, None
-            await _release(shared)
-            if isinstance(error, Exception):
-                raise self._connect_error(error) from error
-            raise
-        assert isinstance(ws, _Socket)  # noqa: S101 - ws_response_class says so
-        self._ws = ws
+        except Exception as error:  # noqa: BLE001 - translated below, whatever it is
+            failure = self._connect_error(error)
+        finally:
+            if ws is None:
+                await _release(shared)
+        if failure is not None:
+            # Raised out here: aiohttp's error holds the request's headers, and with them the key, so it must
+            # be neither cause nor context.
+            raise failure
+        self._shared, self._ws = shared, ws
         self.heard = True
         raw = ws.get_extra_info("socket")
         if raw is not None:
@@ -260,7 +263,8 @@ class AiohttpTransport:
                 # An empty close frame has no code; 1005 is what the RFC calls that.
                 return ConnectionClosed(message.data or 1005, message.extra or "")
             elif kind is WSMsgType.ERROR:
-                return ConnectionClosed(ws.close_code or 1006, "a damaged or oversized frame")
+                # aiohttp has closed it already, such as for a frame above MAX_MESSAGE_BYTES.
+                return ConnectionClosed(1006, f"we refused a frame: {message.data}")
             elif kind in (WSMsgType.CLOSED, WSMsgType.CLOSING):
                 return ConnectionClosed(1006)
 

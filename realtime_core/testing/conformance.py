@@ -141,7 +141,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await agent.start()
             assert isinstance(recorder.events[0], SessionOpen)
             await agent.close()
@@ -157,7 +157,7 @@ class AgentConformance(ABC):
         """Before start AgentStateError, after close AgentClosedError; a second start too."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            agent = new_agent_from_credential(vendor.credential, Options())
+            agent = new_agent_from_credential(vendor.credential, _options())
             for command in _commands(agent):
                 with pytest.raises(AgentStateError) as early:
                     await command()
@@ -179,7 +179,9 @@ class AgentConformance(ABC):
             if vendor.refused_credential is None:
                 return
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.refused_credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(
+                vendor.refused_credential, _options(on_event=recorder)
+            )
             with pytest.raises(ConnectError) as refused:
                 await agent.start()
             assert refused.value.kind is ErrorKind.AUTH
@@ -192,7 +194,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
             kinds = [type(event) for event in recorder.events]
@@ -217,7 +219,7 @@ class AgentConformance(ABC):
         """Without on_event the events are iterated over, ending behind SessionClose."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            agent = new_agent_from_credential(vendor.credential, Options())
+            agent = new_agent_from_credential(vendor.credential, _options())
             seen: list[Event] = []
             over = asyncio.Event()
 
@@ -247,7 +249,7 @@ class AgentConformance(ABC):
                 recorder(event)
                 raise RuntimeError("the application's own fault")
 
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=broken))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=broken))
             async with agent:
                 await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
             assert isinstance(recorder.events[-1], SessionClose)
@@ -258,7 +260,7 @@ class AgentConformance(ABC):
         """An odd byte count is an error that names it; empty audio is nothing."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            async with new_agent_from_credential(vendor.credential, Options()) as agent:
+            async with new_agent_from_credential(vendor.credential, _options()) as agent:
                 with pytest.raises(ConfigError, match="641"):
                     await agent.push_audio(bytes(641))
                 await agent.push_audio(b"")
@@ -274,7 +276,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             starting = asyncio.create_task(agent.start())
             await asyncio.sleep(0)
             rate_hz = agent.options.input_sample_rate
@@ -292,7 +294,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 sent = agent.stats.frames_sent
                 await agent.cancel()
@@ -307,7 +309,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             async with agent:
                 if not agent.capabilities.cancel:
@@ -327,7 +329,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             await agent.start()
             await say(agent, lambda: bool(recorder.of(AssistantAudio)))
@@ -345,7 +347,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             await agent.start()
             await say(agent, lambda: bool(recorder.of(AssistantAudio)))
@@ -369,7 +371,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            options = Options(on_event=recorder, disable_server_vad=True)
+            options = _options(on_event=recorder, disable_server_vad=True)
             agent = new_agent_from_credential(vendor.credential, options)
             async with agent:
                 if not agent.capabilities.manual_turns:
@@ -390,7 +392,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             recorder = Recorder()
-            agent = new_agent_from_credential(vendor.credential, Options(on_event=recorder))
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 able = agent.capabilities
                 checks: list[tuple[bool, Callable[[], Awaitable[None]]]] = [
@@ -408,6 +410,11 @@ class AgentConformance(ABC):
             assert not recorder.of(ErrorEvent)
 
         self.run(scenario)
+
+
+def _options(**changes: Any) -> Options:
+    """Speech is pushed faster than real time here, so pushing waits where a call would drop."""
+    return Options(when_full="wait", **changes)
 
 
 def _commands(agent: Agent) -> list[Callable[[], Awaitable[None]]]:

@@ -170,10 +170,10 @@ class OpenAIWire(WireProtocol):
         self._uncommitted_bytes += len(pcm)
         return b"".join((_APPEND_HEAD, self._encode_audio(pcm), _APPEND_TAIL))
 
-    def commit_input_audio(self, now: float) -> None:
+    def commit_input_audio(self, now: float) -> bool:
         """Commit and ask for the reply; a running reply is cancelled first."""
         if not self._options.disable_server_vad:
-            return
+            return False
         have_ms = pcm_ms(self._uncommitted_bytes, self.input_rate_hz)
         if have_ms < self.dialect.minimum_commit_ms:
             self._error(
@@ -182,11 +182,12 @@ class OpenAIWire(WireProtocol):
                     f"since the last commit, got {have_ms:.0f} ms; nothing was sent"
                 )
             )
-            return
+            return False
         self.cancel(None, now)
         self._send("input_audio_buffer.commit")
         self._uncommitted_bytes = 0
         self._ask(now)
+        return True
 
     def clear_input_audio(self, now: float) -> None:
         """Empty the vendor's input buffer."""

@@ -66,8 +66,8 @@ class WireProtocol(ABC):
         """
 
     @abstractmethod
-    def commit_input_audio(self, now: float) -> None:
-        """End the caller's turn by hand and ask for a reply."""
+    def commit_input_audio(self, now: float) -> bool:
+        """End the caller's turn by hand and ask for a reply; false when there was nothing to commit."""
 
     @abstractmethod
     def clear_input_audio(self, now: float) -> None:

@@ -4,7 +4,8 @@ A vendor on this machine: every wire, strict about its clients, and as unreliabl
 It is written from the vendors' documents and shares no code with the clients it tests.
 """
 
-from .dialects import DIALECTS
+from . import edits
+from .dialects import DIALECTS, FACTS, DialectFacts
 from .faults import Drop, Faults, Refused
 from .frames import Event, Rewrite
 from .refusal import Violation
@@ -17,8 +18,10 @@ from .wireformat import WireFormat
 
 __all__ = [
     "DIALECTS",
+    "FACTS",
     "SCENARIOS",
     "Call",
+    "DialectFacts",
     "Drop",
     "Event",
     "Faults",
@@ -37,4 +40,5 @@ __all__ = [
     "Violation",
     "Voice",
     "WireFormat",
+    "edits",
 ]

@@ -148,8 +148,9 @@ class Performance:
             usage = stage.meter.bill(input_before=self._input_before, spoken_ms=spoken, said=said)
         self.status = status
         yield {"type": "response.done", "response": self._view(self._details(reason), usage)}
-        if self._reply.user_transcript in ("during", "after"):
-            yield from self._transcript()
+        when = self._reply.user_transcript
+        if when != "never":  # also when the response was cut before its moment came
+            yield from self._transcript(failed=when == "failed")
         if stage.facts.openai:
             # OpenAI Realtime guide: captured right after response.done, one row.
             limits = {"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5}
