@@ -30,9 +30,11 @@ class Resampler(Protocol):
         Returns:
             What is ready, at the output rate; some ms stay inside.
         """
+        ...
 
     def flush(self) -> bytes:
         """Give what is still inside, and start anew."""
+        ...
 
     def clear(self) -> None:
         """Forget what is still inside, and start anew."""

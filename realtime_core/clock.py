@@ -21,9 +21,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Give the time."""
+        ...
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call a plain function at a time; in the past means soon."""
+        ...
 
 
 class LoopClock:

@@ -91,10 +91,10 @@ def describe_providers() -> list[ProviderInfo]:
             for offer in offers:
                 add(_Source(offer.distribution, offer.version, None, conflict), slug)
             continue
-        offer = offers[0]
-        try:
-            source = _Source(offer.distribution, offer.version, offer.load())
-        except ProviderLoadError as error:
-            source = _Source(offer.distribution, offer.version, None, error)
-        add(source, slug)
+        for offer in offers:
+            try:
+                source = _Source(offer.distribution, offer.version, offer.load())
+            except ProviderLoadError as error:
+                source = _Source(offer.distribution, offer.version, None, error)
+            add(source, slug)
     return sorted((source.info(slugs) for source, slugs in groups), key=lambda info: info.slugs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
@@ -65,6 +65,14 @@ def _input_rate(value: int) -> int:
 
 def _output_rate(value: int) -> int:
     return DEFAULT_OUTPUT_SAMPLE_RATE if value == 0 else value
+
+
+def _strings(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+def _tools(values: Iterable[Tool]) -> tuple[Tool, ...]:
+    return tuple(values)
 
 
 def _check_rate(instance: Options, attribute: Attribute[int], value: int) -> None:
@@ -152,11 +160,11 @@ class Options:
     """Manual turns: the application ends them by `Agent.commit_input_audio`."""
     vad: ServerVAD | SemanticVAD | None = field(default=None, validator=_check_vad)
     """Turn detection; `None` is our documented default for the vendor, always sent explicitly."""
-    modalities: Sequence[str] = field(default=(), converter=tuple, validator=_check_modalities)
+    modalities: Sequence[str] = field(default=(), converter=_strings, validator=_check_modalities)
     """`("audio",)` or `("text",)`; audio always comes with its text. Empty is audio."""
     temperature: float | None = None
     """`None` or 0 leaves the vendor's default; clamped to the vendor's range; dropped with a warning if it has none."""
-    tools: Sequence[Tool] = field(default=(), converter=tuple)
+    tools: Sequence[Tool] = field(default=(), converter=_tools)
     """Functions the model may call."""
     tool_handler: ToolHandler | None = field(default=None, repr=False)
     """Runs tools that have no handler of their own."""

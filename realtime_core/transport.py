@@ -37,6 +37,7 @@ class Transport(Protocol):
 
     def backlog(self) -> int:
         """Give the bytes the connection could not pass on to the network yet."""
+        ...
 
     async def drained(self) -> None:
         """Wait until the backlog is gone or the connection has ended."""
@@ -46,6 +47,7 @@ class Transport(Protocol):
 
     async def receive(self) -> bytes | ConnectionClosed:
         """Wait for the next frame; after `ConnectionClosed` it must not be called again."""
+        ...
 
     async def close(self, code: int = 1000) -> None:
         """Say goodbye, wait for the peer's within two seconds, and free everything; idempotent."""

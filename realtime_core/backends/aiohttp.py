@@ -137,27 +137,28 @@ class AiohttpTransport:
         """Connect within the bound."""
         shared = _acquire()
         failure: Exception | None = None
-        ws: Any = None
+        ws: _Socket | None = None
         try:
             async with asyncio.timeout(self._dial_timeout_s):
-                ws = await shared.client.ws_connect(
+                connected: Any = await shared.client.ws_connect(
                     self._url,
                     headers=self._headers,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=GOODBYE_TIMEOUT_S),
+                    timeout=aiohttp.ClientWSTimeout(None, GOODBYE_TIMEOUT_S),
                     autoping=False,
                     max_msg_size=MAX_MESSAGE_BYTES,
                     compress=0,
                     decode_text=False,
                 )
+                ws = connected
         except Exception as error:  # noqa: BLE001 - translated below, whatever it is
             failure = self._connect_error(error)
         finally:
             if ws is None:
                 await _release(shared)
-        if failure is not None:
+        if failure is not None or ws is None:
             # Raised out here: aiohttp's error holds the request's headers, and with them the key, so it must
             # be neither cause nor context.
-            raise failure
+            raise failure or ConnectError(f"cannot connect to {self._host}")
         self._shared, self._ws = shared, ws
         self.heard = True
         raw = ws.get_extra_info("socket")

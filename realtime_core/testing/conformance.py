@@ -59,10 +59,12 @@ class VendorDouble(Protocol):
     @property
     def credential(self) -> Mapping[str, Any]:
         """A credential that works."""
+        ...
 
     @property
     def refused_credential(self) -> Mapping[str, Any] | None:
         """A credential whose key is refused; `None` where a provider needs no key."""
+        ...
 
     async def hold_reply(self) -> None:
         """Let the first reply of sessions started from now on begin, give some audio, and not end by itself."""
@@ -73,6 +75,7 @@ class VendorDouble(Protocol):
     @property
     def violations(self) -> list[Any]:
         """What the client did against the vendor's documents, so far."""
+        ...
 
 
 class Recorder:

@@ -22,6 +22,7 @@ class SendEvent(Protocol):
 
     def __call__(self, kind: str, **fields: Any) -> str:
         """Write the event of this kind with these fields."""
+        ...
 
 
 @define
