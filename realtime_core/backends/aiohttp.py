@@ -26,6 +26,7 @@ DIAL_TIMEOUT_S: Final = 10.0
 GOODBYE_TIMEOUT_S: Final = 1.5
 """How long the peer's close frame is awaited; below the session's own two seconds."""
 _SEND_BUFFER_BYTES: Final = 32 * 1024  # old audio must not hide in the kernel
+_GOODBYE: Final = cast("Any", aiohttp.ClientWSTimeout)(ws_close=GOODBYE_TIMEOUT_S)  # pyright sees no fields
 _POLL_S: Final = 0.005
 _DATA = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 
@@ -143,7 +144,7 @@ class AiohttpTransport:
                 connected: Any = await shared.client.ws_connect(
                     self._url,
                     headers=self._headers,
-                    timeout=aiohttp.ClientWSTimeout(None, GOODBYE_TIMEOUT_S),
+                    timeout=_GOODBYE,
                     autoping=False,
                     max_msg_size=MAX_MESSAGE_BYTES,
                     compress=0,

@@ -57,36 +57,46 @@ class Connection:
         self._wake = wake
         self._gone = gone
         self._scripts: set[asyncio.Task[None]] = set()
+        self._kinds: set[str] = set()
         self._silent = False
         self._deaf = False
         self._closing = False
         self._ponged = asyncio.Event()
         self._audio_deltas = 0
-        self.script_errors: list[Exception] = []
+        self._script_errors: list[Exception] = []
 
-    async def run(self) -> None:
-        """Serve until either side is gone; nothing is left running afterwards."""
+    async def run(self) -> list[Exception]:
+        """
+        Serve until either side is gone; nothing is left running afterwards.
+
+        Returns:
+            What scripts raised, and what this program did wrong.
+        """
         self._mind.on_audio = self._session.note_audio
+        self._mind.on_overrun = self._session.abort
         self._mind.on_open = lambda: self._script(self._scenario.on_open)
         if self._scenario.on_turn is not None:
             self._mind.on_turn = lambda turn: self._script(self._scenario.on_turn, turn)
-        tasks = [
+        tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._read()),
             asyncio.create_task(self._write()),
             asyncio.create_task(self._gone.wait()),
         ]
+        if self._ping_every_s is not None:
+            tasks.append(asyncio.create_task(self._ping(self._ping_every_s)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            every = [*tasks, *self._scripts]
+            every: list[asyncio.Task[Any]] = [*tasks, *self._scripts]
             for task in every:
                 task.cancel()
             results = await asyncio.gather(*every, return_exceptions=True)
             self._session.note_closed("network", None, "")
             self._session.closed.set()
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, ConnectionError):
-                raise result
+        # A connection that breaks while something is written to it is what clients do.
+        faults = [result for result in results if isinstance(result, Exception)]
+        faults = [fault for fault in faults if not isinstance(fault, ConnectionError)]
+        return self._script_errors + faults
 
     # -- scripts -------------------------------------------------------------------------------
 
@@ -100,7 +110,7 @@ class Connection:
         try:
             await step(self._session, *arguments)
         except Exception as error:  # noqa: BLE001 - any fault of a test's script; close raises it
-            self.script_errors.append(error)
+            self._script_errors.append(error)
             self._mind.close_wanted = (1011, "the scenario's script failed")
             self._wake.set()
 
@@ -118,12 +128,7 @@ class Connection:
             return
         mind.emit("session.created", session=mind.config)
         self._script(self._scenario.on_connect)
-        pings = asyncio.create_task(self._ping()) if self._ping_every_s else None
-        try:
-            await self._pump()
-        finally:
-            if pings is not None:
-                pings.cancel()
+        await self._pump()
 
     async def _pump(self) -> None:
         mind = self._mind
@@ -153,7 +158,8 @@ class Connection:
 
     async def _send(self, event: Event) -> None:
         faults, kind = self._faults, event.get("type", "")
-        first = kind not in self._session.sent
+        first = kind not in self._kinds
+        self._kinds.add(kind)
         if self._silent:
             return
         if kind == "session.updated" and first and faults.updated_delay_s:
@@ -180,12 +186,11 @@ class Connection:
         self._session.note_closed("vendor", code, reason)
         await self._socket.close(code=code, message=reason.encode())
 
-    async def _ping(self) -> None:
-        assert self._ping_every_s is not None
+    async def _ping(self, every_s: float) -> None:
         while True:
             self._ponged.clear()
             await self._socket.ping(b"ping")
-            await asyncio.sleep(self._ping_every_s)
+            await asyncio.sleep(every_s)
             if not self._ponged.is_set():
                 self._mind.record("no-pong", "every ping answered", {"type": "(ping)"})
 

@@ -65,7 +65,7 @@ class Conversation:
 
     def __contains__(self, item_id: object) -> bool:
         """Return whether the item exists."""
-        return item_id in self._items
+        return isinstance(item_id, str) and item_id in self._items
 
     def get(self, item_id: str) -> Item | None:
         """Return an item, None when there is none of that id."""

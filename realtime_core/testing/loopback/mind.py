@@ -25,7 +25,7 @@ from .wireformat import WireFormat
 
 __all__ = ["Mind"]
 
-RACE_S = 0.5
+RACE_S = 1.0
 """A request that crosses a change no older than this on the wire is an innocent race."""
 
 _MAX_WAITING = 20_000  # events the client did not read; a vendor would have cut it off long before
@@ -90,6 +90,7 @@ class Mind:
         self.moments: dict[str, float] = {}
         self.user_item: str | None = None
         self.on_open: Callable[[], None] = lambda: None
+        self.on_overrun: Callable[[], None] = lambda: None
         self.on_audio: Callable[[bytes], None] = lambda audio: None
         self.on_turn: Callable[[Turn], None] | None = None
         self._number = number
@@ -112,7 +113,8 @@ class Mind:
         """Queue events; each gets its `event_id` when its turn comes."""
         self._waiting.extend(events)
         if len(self._waiting) > _MAX_WAITING:
-            self.close_wanted = (1008, "the client does not read")
+            self._waiting.clear()
+            self.on_overrun()
 
     def next_event(self) -> Event | None:
         """Return the next event to send; None when there is none now (see `wake_at`)."""
@@ -205,7 +207,11 @@ class Mind:
     def answer(self, request: Event | None = None, *, settings: Settings | None = None) -> None:
         """Begin the response that is due: to all that came since the last one."""
         settings = settings or self.settings
-        turn, owed = self.pending.collect(self.settings.heard, settings.spoken)
+        if (request or {}).get("conversation") == "none":
+            # Out of band: it answers its own input and leaves the conversation's turn alone.
+            turn, owed = Turn(heard=self.settings.heard, spoken=settings.spoken), None
+        else:
+            turn, owed = self.pending.collect(self.settings.heard, settings.spoken)
         if self.on_turn is not None:
             self.pending.owed = owed
             self.turns.append(turn)

@@ -32,8 +32,6 @@ class UserTranscript:
 
     def partial(self) -> list[Event]:
         """Return the partial events Model Studio sends while the user still speaks."""
-        if self._facts.openai:
-            return []
         words = self.text.split(" ")
         events = []
         for settled in (0, 2):

@@ -1,0 +1,160 @@
+"""Every check of the project, one session each; `nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "types", "docs", "tests", "wheels"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PLUGINS = ("plugins/realtime-openai", "plugins/realtime-aliyun")
+PACKAGES = ("realtime_core", "realtime_openai", "realtime_aliyun")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+# Local paths always in one command, so that the resolver never looks outside for the core.
+EDITABLES = ("-e", ".[cli,testing]", *(part for plugin in PLUGINS for part in ("-e", plugin)))
+
+
+def _group(name: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+def _environment(session: nox.Session) -> dict[str, str | None]:
+    """Put the session's environment first on PATH and keep import paths of the caller out."""
+    path = (
+        os.pathsep.join([*session.bin_paths, os.environ.get("PATH", "")])
+        if session.bin_paths
+        else None
+    )
+    return {"PATH": path, "PYTHONPATH": None}
+
+
+def _pytest(session: nox.Session) -> None:
+    session.install(*EDITABLES, *_group("test"))
+    coverage = () if session.posargs else ("--cov", "--cov-report=term")
+    session.run("pytest", *coverage, *session.posargs, env=_environment(session))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests against editable installs, with branch coverage."""
+    _pytest(session)
+
+
+@nox.session(python=PYTHONS, default=False)
+def versions(session: nox.Session) -> None:
+    """Run the tests on one Python version, `versions-3.13` for example."""
+    _pytest(session)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build sdists and wheels, install the wheels, run all tests against them from elsewhere."""
+    session.install("build", *PYPROJECT["build-system"]["requires"])
+    temporary = Path(session.create_tmp()).resolve()
+    dist = temporary / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    for project in (".", *PLUGINS):
+        # The wheel is built from the sdist, so that an incomplete sdist shows.
+        session.run(
+            "python", "-m", "build", "--no-isolation", "--outdir", str(dist), project, silent=True
+        )
+
+    wheel = {path.name.split("-")[0]: path for path in dist.glob("*.whl")}
+    requirements = [
+        f"{name.replace('_', '-')}{'[cli,testing]' if name == 'realtime_core' else ''} @ {wheel[name].as_uri()}"
+        for name in PACKAGES
+    ]
+    session.install("--force-reinstall", "--no-deps", *requirements)
+    session.install(*requirements, *_group("test"))
+
+    elsewhere = temporary / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    environment = {**_environment(session), "REALTIME_WHEELS": str(dist)}
+    configuration = f"--cov-config={ROOT / 'pyproject.toml'}"
+    coverage = () if session.posargs else ("--cov", "--cov-report=term", configuration)
+    with session.chdir(elsewhere):
+        session.run(
+            "python", "-P", "-c",
+            "import sys\n"
+            f"for name in {PACKAGES!r}:\n"
+            "    where = __import__(name).__file__\n"
+            "    assert where.startswith(sys.prefix), f'{name} comes from {where}, not from its wheel'\n",
+        )  # fmt: skip
+        session.run(
+            "python", "-P", "-m", "pytest",
+            "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider",
+            *coverage, *(session.posargs or [str(ROOT / path) for path in ("tests", "docs", "README.md")]),
+            env=environment,
+        )  # fmt: skip
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: mypy and pyright over everything, completeness of each package's public types."""
+    session.install(*EDITABLES, *_group("types"))
+    environment = _environment(session)
+    session.run("mypy", env=environment)
+    session.run("pyright", env=environment)
+    for package in PACKAGES:
+        session.run("pyright", "--verifytypes", package, "--ignoreexternal", env=environment)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, spelling, metadata and the changelog fragments."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
+    session.run(
+        "validate-pyproject", "pyproject.toml", *(f"{plugin}/pyproject.toml" for plugin in PLUGINS)
+    )
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+    upstream = session.run(
+        "git", "rev-parse", "--quiet", "--verify", "origin/main",
+        external=True, silent=True, success_codes=[0, 1, 128],
+    )  # fmt: skip
+    if upstream and len(upstream.strip()) == 40:
+        session.run("towncrier", "check", "--compare-with", "origin/main")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, warnings are errors; run the code blocks of the README and the pages."""
+    session.install(*EDITABLES, *_group("docs"), *_group("test"))
+    out = Path(session.create_tmp()).resolve() / "html"
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", "html", "docs", str(out))
+    session.run("pytest", "-q", "docs", "README.md", env=_environment(session))
+    session.log("documentation: %s", out / "index.html")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks (by name only: the figures need a quiet machine)."""
+    session.install(*EDITABLES, *_group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="uv")
+def floor(session: nox.Session) -> None:
+    """Run the tests with the lowest versions of the direct dependencies."""
+    # Only what the wheels declare is lowered; the test tools are resolved as usual.
+    session.install("--resolution", "lowest-direct", *EDITABLES)
+    frozen = session.run("uv", "pip", "freeze", "--exclude-editable", silent=True) or ""
+    constraints = Path(session.create_tmp()).resolve() / "floor.txt"
+    constraints.write_text("".join(f"{line}\n" for line in frozen.splitlines() if "==" in line))
+    session.install(*EDITABLES, *_group("test"), "-c", str(constraints))
+    session.run("pytest", *session.posargs, env=_environment(session))
+
+
+if __name__ == "__main__":
+    nox.main()

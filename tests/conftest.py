@@ -1,0 +1,22 @@
+"""What every test of the suite gets beside the root's fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from inspect import iscoroutinefunction
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+PACKAGES = ["realtime_core", "realtime_openai", "realtime_aliyun"]
+
+
+@pytest.fixture(autouse=True)
+def never_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail an asynchronous test in which our own code blocks the event loop."""
+    function = getattr(request.node, "function", None)
+    if not iscoroutinefunction(function):
+        yield
+        return
+    with blockbuster_ctx(scanned_modules=PACKAGES):
+        yield
