@@ -78,8 +78,8 @@ class SessionAgent(Agent):
         clock: Clock | None = None,
     ) -> None:
         """Connect nothing and start nothing; may be called outside an event loop."""
-        self.vendor = wire.vendor
-        self.options = options
+        self.vendor: str = wire.vendor
+        self.options: Options = options
         self._wire = wire
         self._transport = transport
         self._new_resampler = resampler

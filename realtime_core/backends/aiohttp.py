@@ -17,7 +17,7 @@ from aiohttp import WSMsgType
 from realtime_core.errors import ConfigError, ConnectError, ErrorKind
 from realtime_core.transport import ConnectionClosed
 
-__all__ = ["AiohttpTransport"]
+__all__ = ["DIAL_TIMEOUT_S", "GOODBYE_TIMEOUT_S", "MAX_MESSAGE_BYTES", "AiohttpTransport"]
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """Largest event taken; a retrieved conversation item is several megabytes of audio."""
@@ -26,7 +26,9 @@ DIAL_TIMEOUT_S: Final = 10.0
 GOODBYE_TIMEOUT_S: Final = 1.5
 """How long the peer's close frame is awaited; below the session's own two seconds."""
 _SEND_BUFFER_BYTES: Final = 32 * 1024  # old audio must not hide in the kernel
-_GOODBYE: Final = cast("Any", aiohttp.ClientWSTimeout)(ws_close=GOODBYE_TIMEOUT_S)  # pyright sees no fields
+_GOODBYE: Final = cast("Any", aiohttp.ClientWSTimeout)(
+    ws_close=GOODBYE_TIMEOUT_S
+)  # pyright sees no fields
 _POLL_S: Final = 0.005
 _DATA = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 
@@ -122,7 +124,7 @@ class AiohttpTransport:
     def __init__(
         self, url: str, headers: Mapping[str, str], *, dial_timeout_s: float | None = None
     ) -> None:
-        self.heard = False
+        self.heard: bool = False
         self._url = url
         self._host = urlsplit(url).netloc.rpartition("@")[2]
         self._headers = dict(headers)

@@ -11,15 +11,25 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .clock import ManualClock as ManualClock
+    from .conformance import AgentConformance as AgentConformance
+    from .conformance import VendorDouble as VendorDouble
+    from .double import LoopbackDouble as LoopbackDouble
     from .loopback import DIALECTS as DIALECTS
     from .loopback import SCENARIOS as SCENARIOS
     from .loopback import Faults as Faults
     from .loopback import LoopbackSession as LoopbackSession
     from .loopback import LoopbackVendor as LoopbackVendor
     from .loopback import Scenario as Scenario
+    from .scripted import ScriptedTransport as ScriptedTransport
 
 _HOMES = {
     "DIALECTS": "loopback",
+    "AgentConformance": "conformance",
+    "LoopbackDouble": "double",
+    "ManualClock": "clock",
+    "ScriptedTransport": "scripted",
+    "VendorDouble": "conformance",
     "SCENARIOS": "loopback",
     "Faults": "loopback",
     "LoopbackSession": "loopback",
@@ -30,10 +40,15 @@ _HOMES = {
 __all__ = [
     "DIALECTS",
     "SCENARIOS",
+    "AgentConformance",
     "Faults",
+    "LoopbackDouble",
     "LoopbackSession",
     "LoopbackVendor",
+    "ManualClock",
     "Scenario",
+    "ScriptedTransport",
+    "VendorDouble",
 ]
 
 

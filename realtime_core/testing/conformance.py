@@ -78,7 +78,7 @@ class VendorDouble(Protocol):
         ...
 
 
-class Recorder:
+class _Recorder:
     """Collects events and waits for them."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class Recorder:
         return self.of(kind)[count - 1]
 
 
-async def say(agent: Agent, heard: Callable[[], bool], *, speech_ms: int = 800) -> None:
+async def _say(agent: Agent, heard: Callable[[], bool], *, speech_ms: int = 800) -> None:
     """Speak, then keep the line open with silence until something is heard."""
     rate_hz = agent.options.input_sample_rate
     await _push(agent, silence(200, rate_hz) + speech_like(speech_ms, rate_hz))
@@ -143,7 +143,7 @@ class AgentConformance(ABC):
         """SessionOpen first, SessionClose last, once; close twice is fine."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await agent.start()
             assert isinstance(recorder.events[0], SessionOpen)
@@ -181,7 +181,7 @@ class AgentConformance(ABC):
         async def scenario(vendor: VendorDouble) -> None:
             if vendor.refused_credential is None:
                 return
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(
                 vendor.refused_credential, _options(on_event=recorder)
             )
@@ -196,10 +196,10 @@ class AgentConformance(ABC):
         """Speech started, ended, text and audio, exactly one end; ids agree; whole samples."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
-                await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+                await _say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
             kinds = [type(event) for event in recorder.events]
             if agent.capabilities.speech_events:
                 assert kinds.index(UserSpeechStarted) < kinds.index(UserSpeechEnded)
@@ -234,7 +234,7 @@ class AgentConformance(ABC):
 
             consumer = asyncio.create_task(consume())
             async with agent:
-                await say(agent, over.is_set)
+                await _say(agent, over.is_set)
             await consumer
             assert isinstance(seen[0], SessionOpen)
             assert isinstance(seen[-1], SessionClose)
@@ -246,7 +246,7 @@ class AgentConformance(ABC):
         """What the application raises is its own affair."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
 
             def broken(event: Event) -> None:
                 recorder(event)
@@ -254,7 +254,7 @@ class AgentConformance(ABC):
 
             agent = new_agent_from_credential(vendor.credential, _options(on_event=broken))
             async with agent:
-                await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+                await _say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
             assert isinstance(recorder.events[-1], SessionClose)
 
         self.run(scenario)
@@ -278,14 +278,14 @@ class AgentConformance(ABC):
         """A call may push before the vendor has answered; nothing of it is lost."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             starting = asyncio.create_task(agent.start())
             await asyncio.sleep(0)
             rate_hz = agent.options.input_sample_rate
             await _push(agent, silence(200, rate_hz) + speech_like(800, rate_hz))
             await starting
-            await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)), speech_ms=0)
+            await _say(agent, lambda: bool(recorder.of(AssistantTurnEnd)), speech_ms=0)
             await agent.close()
             assert len(recorder.of(AssistantTurnEnd)) == 1
             assert agent.stats.drops == {}
@@ -296,7 +296,7 @@ class AgentConformance(ABC):
         """Nothing running, nothing audible: nothing is sent and nothing is said."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 sent = agent.stats.frames_sent
@@ -311,13 +311,13 @@ class AgentConformance(ABC):
         """After cancel no audio comes, and the reply ends once, as cancelled."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             async with agent:
                 if not agent.capabilities.cancel:
                     return
-                await say(agent, lambda: bool(recorder.of(AssistantAudio)))
+                await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
                 await agent.cancel()
                 heard = len(recorder.of(AssistantAudio))
                 end = await recorder.wait_for(AssistantTurnEnd)
@@ -331,11 +331,11 @@ class AgentConformance(ABC):
         """The open reply ends as cancelled, then the session closes."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             await agent.start()
-            await say(agent, lambda: bool(recorder.of(AssistantAudio)))
+            await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
             await agent.close()
             assert [type(event) for event in recorder.events[-2:]] == [
                 AssistantTurnEnd,
@@ -349,11 +349,11 @@ class AgentConformance(ABC):
         """ErrorEvent(fatal), the end of the open reply, SessionClose; then commands are refused."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             await agent.start()
-            await say(agent, lambda: bool(recorder.of(AssistantAudio)))
+            await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
             await vendor.break_connection()
             close = await recorder.wait_for(SessionClose)
             assert close.initiator == "network"
@@ -373,7 +373,7 @@ class AgentConformance(ABC):
         """Without server VAD a commit asks for the reply; too little audio is said, not sent."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             options = _options(on_event=recorder, disable_server_vad=True)
             agent = new_agent_from_credential(vendor.credential, options)
             async with agent:
@@ -394,7 +394,7 @@ class AgentConformance(ABC):
         """A flag that is false means UnsupportedError; one that is true means no error."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = Recorder()
+            recorder = _Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 able = agent.capabilities

@@ -40,7 +40,7 @@ from realtime_core.wire.openai_replies import Replies, Reply
 from realtime_core.wire.protocol import WireProtocol, WireState
 from realtime_core.wire.settings import SessionSettings, instructions_update, session_object
 
-__all__ = ["OpenAIWire"]
+__all__ = ["GOODBYE_LIMIT_S", "REPLY_SILENCE_LIMIT_S", "OpenAIWire"]
 
 REPLY_SILENCE_LIMIT_S = 30.0
 """A reply that was begun or asked for and says nothing for this long is dead."""

@@ -39,7 +39,7 @@ def _headers(config: AliyunConfig) -> dict[str, str]:
 class AliyunProvider:
     """Makes agents for Qwen-Omni and Qwen-Audio; `provide` is the one instance."""
 
-    config = AliyunConfig
+    config: type[AliyunConfig] = AliyunConfig
     """Credential class, for `describe_providers`."""
     capabilities: Capabilities = OMNI_FLAT.capabilities
     """Of the default model."""
@@ -95,5 +95,5 @@ class AliyunProvider:
         )
 
 
-provide = AliyunProvider()
+provide: AliyunProvider = AliyunProvider()
 """The provider behind the slugs of this wheel."""

@@ -84,7 +84,7 @@ def _check_key(config: OpenAIConfig) -> None:
 class OpenAIProvider:
     """Makes agents for OpenAI Realtime; `provide` is the one instance."""
 
-    config = OpenAIConfig
+    config: type[OpenAIConfig] = OpenAIConfig
     """Credential class, for `describe_providers`."""
     capabilities: Capabilities = OPENAI_GA.capabilities
     """Of the default dialect."""
@@ -129,5 +129,5 @@ class OpenAIProvider:
         )
 
 
-provide = OpenAIProvider()
+provide: OpenAIProvider = OpenAIProvider()
 """The provider behind the slugs of this wheel."""
