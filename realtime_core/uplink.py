@@ -23,9 +23,9 @@ class Uplink:
     """
 
     def __init__(self, transport: Transport, limit_ms: float) -> None:
-        self.held = True
-        self.dropped_ms = 0.0
-        self.frames_sent = 0
+        self.held: bool = True
+        self.dropped_ms: float = 0.0
+        self.frames_sent: int = 0
         self._transport = transport
         self._limit_ms = limit_ms
         self._queue: deque[tuple[bytes, float]] = deque()

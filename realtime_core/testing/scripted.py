@@ -21,15 +21,15 @@ class ScriptedTransport:
     """
 
     def __init__(self, *, refuse: RealtimeError | None = None) -> None:
-        self.heard = False
+        self.heard: bool = False
         self.sent: list[bytes] = []
         """Frames in the order they were sent."""
-        self.pings = 0
+        self.pings: int = 0
         """Pings asked for."""
-        self.connected = False
+        self.connected: bool = False
         self.closed_with: int | None = None
         """Close code the session gave, once it has closed."""
-        self.congested = False
+        self.congested: bool = False
         """While true, the connection takes nothing more: `backlog` is above zero."""
         self._refuse = refuse
         self._incoming: asyncio.Queue[bytes | ConnectionClosed] = asyncio.Queue()

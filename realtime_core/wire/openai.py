@@ -16,6 +16,7 @@ from uuid import uuid4
 import attrs
 
 from realtime_core.audio import pcm_ms
+from realtime_core.capabilities import Capabilities
 from realtime_core.errors import (
     AgentStateError,
     ConfigError,
@@ -91,15 +92,15 @@ class OpenAIWire(WireProtocol):
         """Build the session object at once, so that a wrong setting fails before anything connects."""
         self.vendor = vendor
         self.dialect = dialect
-        self.state = WireState.NEW
-        self.capabilities = attrs.evolve(
+        self.state: WireState = WireState.NEW
+        self.capabilities: Capabilities = attrs.evolve(
             dialect.capabilities,
             input_wire_rate_hz=dialect.input_rate_hz,
             output_wire_rate_hz=dialect.output_rate_hz,
         )
-        self.input_rate_hz = dialect.input_rate_hz
-        self.output_rate_hz = dialect.output_rate_hz
-        self.frames_ignored = 0
+        self.input_rate_hz: int = dialect.input_rate_hz
+        self.output_rate_hz: int = dialect.output_rate_hz
+        self.frames_ignored: int = 0
         self._settings = settings
         self._options = options
         self._instructions = options.system_prompt

@@ -13,9 +13,9 @@ from .refusal import Refusal
 
 __all__ = ["receive_binary", "receive_text"]
 
-Handler = Callable[[Mind, Event], int | None]
+_Handler = Callable[[Mind, Event], int | None]
 
-_BOTH: dict[str, Handler] = {
+_BOTH: dict[str, _Handler] = {
     "session.update": on_session.update,
     "input_audio_buffer.append": on_audio.append,
     "input_audio_buffer.commit": on_audio.commit,
@@ -24,7 +24,7 @@ _BOTH: dict[str, Handler] = {
     "response.create": on_response.create,
     "response.cancel": on_response.cancel,
 }
-_ITEMS: dict[str, Handler] = {
+_ITEMS: dict[str, _Handler] = {
     "conversation.item.retrieve": on_items.retrieve,
     "conversation.item.delete": on_items.delete,
 }
@@ -50,7 +50,7 @@ _FIELDS: dict[str, frozenset[str]] = {
 }
 
 
-def _handlers(facts: DialectFacts) -> dict[str, Handler]:
+def _handlers(facts: DialectFacts) -> dict[str, _Handler]:
     if facts.openai:
         return _OPENAI
     return _OMNI if facts.finishes else _QWEN_AUDIO

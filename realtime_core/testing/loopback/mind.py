@@ -25,9 +25,8 @@ from .wireformat import WireFormat
 
 __all__ = ["Mind"]
 
-RACE_S = 1.0
-"""A request that crosses a change no older than this on the wire is an innocent race."""
-
+# A request that crosses a change no older than this on the wire is an innocent race.
+_RACE_S = 1.0
 _MAX_WAITING = 20_000  # events the client did not read; a vendor would have cut it off long before
 
 
@@ -67,24 +66,24 @@ class Mind:
         report: Callable[[Violation, bool], None],
     ) -> None:
         self.facts = facts
-        self.ids = Ids(number)
+        self.ids: Ids = Ids(number)
         self.invalid_turns = invalid_turns
         self.faults = faults
         self.clock = clock
-        self.session_id = self.ids.new("sess")
-        self.config = defaults(facts, model, self.session_id)
+        self.session_id: str = self.ids.new("sess")
+        self.config: Event = defaults(facts, model, self.session_id)
         self.settings: Settings = read_settings(self.config, facts)
-        self.ear = Ear(self.settings.heard, level_dbfs)
-        self.conversation = Conversation(facts, self.ids.new("conv"))
-        self.meter = Meter(facts)
-        self.pending = Pending()
+        self.ear: Ear = Ear(self.settings.heard, level_dbfs)
+        self.conversation: Conversation = Conversation(facts, self.ids.new("conv"))
+        self.meter: Meter = Meter(facts)
+        self.pending: Pending = Pending()
         self.running: list[Performance] = []
         self.turns: list[Turn] = []
         self.updates = 0
         self.turn_count = 0
         self.configured = False
         self.heard_audio = False
-        self.spoke = False
+        self.spoke: bool = False
         self.finishing = False
         self.close_wanted: tuple[int, str] | None = None
         self.moments: dict[str, float] = {}
@@ -188,7 +187,7 @@ class Mind:
 
     def recent(self, moment: str) -> bool:
         """Return whether a moment is so near that the client cannot have known of it."""
-        return self.clock() - self.moments.get(moment, -RACE_S * 2) < RACE_S
+        return self.clock() - self.moments.get(moment, -_RACE_S * 2) < _RACE_S
 
     # -- answering -----------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class CallOutput:
         self._sent = ""
         self.said = ""
         call_id = call.call_id or stage.ids.new("call")
-        self.item = Item(
+        self.item: Item = Item(
             id=stage.ids.new("item"),
             type="function_call",
             status="in_progress",

@@ -40,7 +40,7 @@ class MessageOutput:
         if isinstance(part, Speech) and self._speaks:
             spoken = stage.settings.spoken
             self._audio = tone_audio(spoken, part.ms or 1000) if part.audio is None else part.audio
-        self.item = Item(
+        self.item: Item = Item(
             id=stage.ids.new("item"),
             type="message",
             role="assistant",

@@ -48,10 +48,10 @@ class Performance:
         self._held = False
         self._resume_at = 0.0
         self.turn = turn
-        self.id = stage.ids.new("resp")
-        self.status = "in_progress"
-        self.spoke = False
-        self.over = False
+        self.id: str = stage.ids.new("resp")
+        self.status: str = "in_progress"
+        self.spoke: bool = False
+        self.over: bool = False
 
     @property
     def in_conversation(self) -> bool:

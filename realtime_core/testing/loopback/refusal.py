@@ -59,5 +59,5 @@ class Refusal(Exception):
         self.message = message
         self.param = param
         self.rule = rule
-        self.expected = expected or message
+        self.expected: str = expected or message
         self.benign = benign

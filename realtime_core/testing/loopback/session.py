@@ -67,17 +67,17 @@ class LoopbackSession:
         self._abort = abort
         self._watchers: list[_Watcher] = []
         self.number = number
-        self.dialect = mind.facts.name
-        self.headers = dict(headers)
-        self.query = dict(query)
+        self.dialect: str = mind.facts.name
+        self.headers: dict[str, str] = dict(headers)
+        self.query: dict[str, str] = dict(query)
         self.received: list[Event] = []
         self.sent: list[str] = []
-        self.audio_in = bytearray()
+        self.audio_in: bytearray = bytearray()
         self.violations: list[Violation] = []
         self.benign: list[Violation] = []
-        self.closed = asyncio.Event()
+        self.closed: asyncio.Event = asyncio.Event()
         self.close_code: int | None = None
-        self.close_reason = ""
+        self.close_reason: str = ""
         self.closed_by: str | None = None
         self.pongs = 0
 

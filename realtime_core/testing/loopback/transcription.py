@@ -28,7 +28,7 @@ class UserTranscript:
         self._ids = {"item_id": item_id, "content_index": 0}
         self._speech_ms = speech_ms
         self._model = model or ""
-        self.text = f"Speech of {speech_ms / 1000:.1f} seconds."
+        self.text: str = f"Speech of {speech_ms / 1000:.1f} seconds."
 
     def partial(self) -> list[Event]:
         """Return the partial events Model Studio sends while the user still speaks."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 __all__ = ["EnergyVad"]
 
-WINDOW_MS = 10
+_WINDOW_MS = 10
 _ONSET_WINDOWS = 3  # 30 ms above the threshold: a click is not speech
 _FLOOR_FACTOR = 3.0
 
@@ -28,14 +28,14 @@ class EnergyVad:
     """
 
     def __init__(self, rate_hz: int, level_dbfs: float = -42.0) -> None:
-        self._window = rate_hz * WINDOW_MS // 1000
+        self._window = rate_hz * _WINDOW_MS // 1000
         self._least = 32768.0 * math.pow(10.0, level_dbfs / 20.0)
         self._tail = np.zeros(0, dtype=np.int16)
         self._floor = 0.0
         self._seen = 0  # windows heard
         self._loud_run = 0
         self._last_loud = 0  # index after the last loud window
-        self.speaking = False
+        self.speaking: bool = False
 
     def feed(self, samples: npt.NDArray[np.int16], silence_ms: int) -> list[tuple[bool, int, int]]:
         """
@@ -56,7 +56,7 @@ class EnergyVad:
             return []
         windows = stream[: count * self._window].reshape(count, self._window)
         levels = np.sqrt(np.mean(np.square(windows, dtype=np.float32), axis=1))
-        quiet_windows = max(1, silence_ms // WINDOW_MS)
+        quiet_windows = max(1, silence_ms // _WINDOW_MS)
         changes: list[tuple[bool, int, int]] = []
         for level in levels.tolist():
             self._seen += 1

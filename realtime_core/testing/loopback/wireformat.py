@@ -10,7 +10,7 @@ import numpy.typing as npt
 import soxr
 from attrs import frozen
 
-__all__ = ["WireFormat", "convert"]
+__all__ = ["Samples", "WireFormat", "convert"]
 
 Samples = npt.NDArray[np.int16]
 
