@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,14 @@ pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["*.md"],
     excludes=["CHANGELOG.md", "changelog.d/*", "plugins/*"],
-    fixtures=["clean_environment", "loopback_only"],
+    fixtures=["clean_environment", "loopback_only", "at_root"],
 ).pytest()
+
+
+@pytest.fixture
+def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a page's programs where its reader would: in the repository."""
+    monkeypatch.chdir(Path(__file__).parent)
 
 
 @pytest.fixture(autouse=True)

@@ -241,11 +241,11 @@ class OpenAIWire(WireProtocol):
         """End for a reason of the driver's."""
         if self.state is WireState.STARTING:
             self._refuse(error)
-        elif self.state is WireState.OPEN:
-            self._error(error, fatal=True)
-            self._finish(None, str(error), "network", "failed")
-        elif self.state is WireState.ENDING:
-            self._finish(None, str(error), "network", "failed")
+        elif self.state in (WireState.OPEN, WireState.ENDING):
+            if self.state is WireState.OPEN:
+                self._error(error, fatal=True)
+            initiator: Initiator = "network" if error.kind is ErrorKind.STALLED else "client"
+            self._finish(None, str(error), initiator, "failed")
 
     def close(self, now: float) -> None:
         """End by the application's wish."""

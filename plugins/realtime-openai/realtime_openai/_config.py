@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -55,8 +56,15 @@ class OpenAIConfig(Credential):
         """Whether the service is Azure's."""
         if self.azure is not None:
             return self.azure
-        host = self.base_url.partition("://")[2].partition("/")[0].partition(":")[0]
-        return host.endswith((".openai.azure.com", ".services.ai.azure.com"))
+        return self.host.endswith((".openai.azure.com", ".services.ai.azure.com"))
+
+    @property
+    def host(self) -> str:
+        """Host of the base URL in lower case; empty when it has none."""
+        try:
+            return urlsplit(self.base_url).hostname or ""
+        except ValueError:
+            return ""
 
     def transcription(self) -> dict[str, Any] | None:
         """Write the transcription setting as the session object wants it."""

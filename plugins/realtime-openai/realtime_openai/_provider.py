@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from realtime_core.agent import Agent
 from realtime_core.capabilities import Capabilities
@@ -66,15 +67,17 @@ def _headers(config: OpenAIConfig) -> dict[str, str]:
         "OpenAI-Safety-Identifier": config.safety_identifier,
     }
     headers.update({name: value for name, value in optional.items() if value})
-    headers.update(config.headers)
-    return headers
+    # The tenant's own headers win, whatever their case.
+    given = {name.lower() for name in config.headers}
+    kept = {name: value for name, value in headers.items() if name.lower() not in given}
+    return {**kept, **config.headers}
 
 
 def _check_key(config: OpenAIConfig) -> None:
     """Compatible servers may do without a key; OpenAI and Azure do not."""
     if config.api_key or config.azure_token:
         return
-    if config.is_azure or config.base_url == DEFAULT_BASE_URL:
+    if config.is_azure or config.host == urlsplit(DEFAULT_BASE_URL).hostname:
         raise ConfigError(
             "credential.apiKey: expected an API key, got none; put it into the credential "
             "or into the environment variable OPENAI_API_KEY"
