@@ -1,0 +1,102 @@
+"""How far a conversation has come, seen from its events. Pure: time comes in as an argument."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from realtime_core.errors import RealtimeError
+from realtime_core.events import (
+    AssistantAudio,
+    AssistantText,
+    AssistantTurnEnd,
+    ErrorEvent,
+    Event,
+    SessionClose,
+    TurnStatus,
+    UserSpeechEnded,
+    UserSpeechStarted,
+)
+
+__all__ = ["SETTLE_S", "Progress"]
+
+SETTLE_S = 0.5
+"""
+How long nothing must be outstanding, at the end of the recording and of the last reply, before it is over:
+a late transcript, or speech at the very end that the vendor has not reported yet, still arrives.
+"""
+
+
+@define
+class Progress:
+    """
+    Knows when the reply to the last speech is complete.
+
+    Speech asks for a reply; the end of a reply, not of one that speech has cut, answers it.
+    """
+
+    heard: bool = False
+    """The vendor reported speech."""
+    speaking: bool = False
+    """The vendor still hears speech."""
+    replying: bool = False
+    """A reply has begun and not ended."""
+    statuses: list[TurnStatus] = field(factory=list)
+    """How each reply ended."""
+    fatal: RealtimeError | None = None
+    """What ended the session."""
+    close: SessionClose | None = None
+    """The end of the session."""
+    _answered: bool = False
+    _recording_ended_at: float | None = None
+    _reply_ended_at: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the session itself has ended."""
+        return self.fatal is not None or self.close is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the recording is at its end."""
+        return self._recording_ended_at is not None
+
+    @property
+    def completed(self) -> int:
+        """How many replies were completed."""
+        return self.statuses.count("completed")
+
+    def take(self, event: Event, now: float) -> None:
+        """Take note of an event."""
+        match event:
+            case UserSpeechStarted():
+                self.heard = self.speaking = True
+                self._answered = False
+            case UserSpeechEnded():
+                self.speaking = False
+                self._answered = False
+            case AssistantAudio() | AssistantText():
+                self.replying = True
+            case AssistantTurnEnd():
+                self.replying = False
+                self.statuses.append(event.status)
+                if not self.speaking and event.status != "cancelled" and not event.tool_names:
+                    self._answered = True
+                    self._reply_ended_at = now
+            case ErrorEvent() if event.fatal:
+                self.fatal = event.error
+            case SessionClose():
+                self.close = event
+            case _:
+                pass
+
+    def recording_ended(self, now: float) -> None:
+        """Take note that all of the recording was sent."""
+        self._recording_ended_at = now
+
+    def finished(self, now: float) -> bool:
+        """Whether there is nothing more to wait for."""
+        if self.over:
+            return True
+        if self._recording_ended_at is None or not self._answered or self.replying:
+            return False
+        return now - max(self._recording_ended_at, self._reply_ended_at) >= SETTLE_S

@@ -1,0 +1,77 @@
+"""What a person sees while a conversation runs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+
+from realtime_core.cli.narration import Narrator
+from realtime_core.events import Event, SessionOpen
+
+__all__ = ["PlainView", "View"]
+
+
+class View(Protocol):
+    """Shows a running conversation; entered before the session starts, left behind its end."""
+
+    def event(self, t_ms: float, event: Event) -> None:
+        """Show an event, `t_ms` after the session opened."""
+
+    def caller(self, pcm: bytes, sent_s: float) -> None:
+        """Show what was just sent, and how much was sent in all, in seconds."""
+
+    def note(self, text: str) -> None:
+        """Show a warning."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the screen in order."""
+
+
+class PlainView:
+    """
+    Lines, for a pipe or a log.
+
+    Args:
+        rate_hz: Of the assistant's audio.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._narrator = Narrator(rate_hz)
+
+    def __enter__(self) -> Self:
+        """Print nothing yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is left open."""
+
+    def event(self, t_ms: float, event: Event) -> None:
+        """Print a line."""
+        if isinstance(event, SessionOpen):
+            click.echo(f"\n{'ms':>8}  event")
+        line = self._narrator.line(t_ms, event)
+        if line is not None:
+            click.echo(str(line))
+
+    def caller(self, pcm: bytes, sent_s: float) -> None:
+        """Lines have no meters."""
+
+    def note(self, text: str) -> None:
+        """Print it apart from the events."""
+        click.echo(f"warning: {text}", err=True)

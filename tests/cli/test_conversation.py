@@ -1,0 +1,111 @@
+"""A conversation without its command: ended from outside, lost on the way, several turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from realtime_core import (
+    AssistantAudio,
+    Event,
+    Options,
+    UserSpeechStarted,
+    new_agent_from_credential,
+)
+from realtime_core.cli.conversation import Conversation, Outcome
+from realtime_core.cli.wav import Recording
+from realtime_core.testing import LoopbackVendor
+
+RATE_HZ = 16000
+
+
+class Watcher:
+    """A view that acts on an event."""
+
+    def __init__(self, act: Callable[[Event], None] = lambda event: None) -> None:
+        self.act = act
+        self.events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def event(self, t_ms: float, event: Event) -> None:
+        self.events.append(event)
+        self.act(event)
+
+    def caller(self, pcm: bytes, sent_s: float) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+
+def speech(*, utterances: int = 1, pause_s: float = 1.5) -> Recording:
+    """Make noise bursts of 600 ms with pauses: to a detector of levels that is speech."""
+    noise = np.random.default_rng(7).integers(-8000, 8000, RATE_HZ * 6 // 10)
+    pause = np.zeros(int(RATE_HZ * pause_s), dtype=np.int64)
+    samples = np.concatenate([part for _ in range(utterances) for part in (pause, noise)])
+    return Recording(
+        name="speech", pcm=samples.astype("<i2").tobytes(), rate_hz=RATE_HZ, channels=1
+    )
+
+
+async def talk(
+    vendor: LoopbackVendor, view: Watcher, recording: Recording, *, pace: float = 20.0
+) -> Outcome:
+    conversation = Conversation(recording=recording, view=view, sinks=[], pace=pace, timeout_s=20.0)
+    options = Options(on_event=conversation.on_event, when_full="wait")
+    agent = new_agent_from_credential(vendor.credential("openai_ga"), options)
+    return await conversation.run(agent)
+
+
+async def test_cancelled_it_closes_the_session_and_still_gives_an_outcome() -> None:
+    def act(event: Event) -> None:
+        if isinstance(event, AssistantAudio):
+            task.cancel()
+
+    async with LoopbackVendor(speed=5) as vendor:
+        task = asyncio.create_task(talk(vendor, Watcher(act), speech()))
+        outcome = await task
+    assert outcome.interrupted
+    assert outcome.progress.statuses == ["cancelled"]
+    assert outcome.progress.close is not None
+    assert outcome.progress.close.initiator == "client"
+
+
+async def test_a_session_lost_while_streaming_ends_it() -> None:
+    def act(event: Event) -> None:
+        if isinstance(event, UserSpeechStarted):
+            vendor.sessions[0].abort()
+
+    async with LoopbackVendor() as vendor:
+        outcome = await talk(vendor, Watcher(act), speech(pause_s=0.5))
+    assert outcome.progress.fatal is not None
+    assert not outcome.progress.waiting
+    assert outcome.opened
+    assert not outcome.timed_out
+
+
+async def test_every_utterance_is_waited_for() -> None:
+    view = Watcher()
+    async with LoopbackVendor() as vendor:
+        outcome = await talk(vendor, view, speech(utterances=3), pace=10.0)
+        assert vendor.violations == []
+    # On a slow machine the next utterance may interrupt a reply, as it may on the telephone.
+    assert len(outcome.progress.statuses) == 3
+    assert outcome.progress.statuses[-1] == "completed"
+    assert len(outcome.latencies_ms) == 3
+    assert sum(isinstance(event, UserSpeechStarted) for event in view.events) == 3
+    assert outcome.stats.drops == {}

@@ -1,0 +1,104 @@
+"""The command as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import realtime_core.cli
+from realtime_core.cli.wav import read_wav
+from tests.cli.conftest import QUESTION, events_in
+
+COMMAND = (sys.executable, "-P", "-m", "realtime_core.cli")
+
+
+def test_a_turn_on_the_loopback_vendor(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "talk", str(QUESTION), "--pace", "20", "--out", str(tmp_path / "reply.wav")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "assistant.turn.end     completed" in ran.stdout
+    assert read_wav(tmp_path / "reply.wav").duration_s > 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("moment", ["session.open", "assistant.audio"])
+def test_ctrl_c_ends_the_session_and_keeps_the_files(moment: str, tmp_path: Path) -> None:
+    log, reply = tmp_path / "events.jsonl", tmp_path / "reply.wav"
+    with subprocess.Popen(
+        [
+            *COMMAND, "talk", str(QUESTION), "--pace", "4",
+            "--out", str(reply), "--events", str(log),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell has Ctrl-C switched off, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if moment in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (130, "")
+    assert "session close                  by the client, code 1000" in rest
+    events = events_in(log)
+    assert events[0]["type"] == "session.open"
+    assert events[-1]["type"] == "session.close"
+    assert sum(event["type"] == "session.close" for event in events) == 1
+    audio = sum(event.get("audio_bytes", 0) for event in events)
+    assert reply.stat().st_size == 44 + audio
+    if moment == "assistant.audio":
+        assert 0 < audio < 3.3 * 48000
+        assert len(read_wav(reply).pcm) == audio
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["talk", "--help"], ["--version"]])
+def test_help_comes_fast(arguments: list[str]) -> None:
+    program = (
+        "import json, sys\n"
+        "from realtime_core.cli import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    print(json.dumps([end.code, sorted(sys.modules)]))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True
+    )
+    code, modules = json.loads(ran.stdout.splitlines()[-1])
+    assert code == 0
+    heavy = {"aiohttp", "numpy", "soxr", "rich", "msgspec", "cattrs"}
+    assert heavy & set(modules) == set()
+
+
+def test_main_ends_the_process_with_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["realtime", "sing"])
+    with pytest.raises(SystemExit) as end:
+        realtime_core.cli.main()
+    assert end.value.code == 2
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_without_the_extra_it_names_the_extra(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        realtime_core.cli, "find_spec", lambda name: None if name == missing else object()
+    )
+    with pytest.raises(SystemExit) as end:
+        realtime_core.cli.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "realtime needs the extra: pip install 'realtime-core[cli]'\n"

@@ -1,0 +1,64 @@
+"""When the last speech is answered: tables of events, no clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime_core import (
+    AssistantAudio,
+    AssistantTurnEnd,
+    ErrorEvent,
+    Event,
+    RealtimeError,
+    SessionClose,
+    UserSpeechEnded,
+    UserSpeechStarted,
+)
+from realtime_core.cli.progress import SETTLE_S, Progress
+
+STARTED, ENDED = UserSpeechStarted(vendor="x"), UserSpeechEnded(vendor="x")
+AUDIO = AssistantAudio(vendor="x", audio=b"\0\0")
+DONE, CUT = AssistantTurnEnd(vendor="x"), AssistantTurnEnd(vendor="x", status="cancelled")
+FAILED = AssistantTurnEnd(vendor="x", status="failed")
+CALLS = AssistantTurnEnd(vendor="x", tool_names=("weather",))
+FATAL = ErrorEvent(vendor="x", error=RealtimeError("gone"), fatal=True)
+HARMLESS = ErrorEvent(vendor="x", error=RealtimeError("oops"))
+
+
+@pytest.mark.parametrize(
+    ("events", "finished"),
+    [
+        ([], False),
+        ([STARTED], False),
+        ([STARTED, ENDED], False),
+        ([STARTED, ENDED, AUDIO], False),
+        ([STARTED, ENDED, AUDIO, DONE], True),
+        ([STARTED, ENDED, FAILED], True),
+        ([AUDIO, DONE], True),  # a vendor without speech events
+        ([STARTED, ENDED, AUDIO, DONE, STARTED], False),
+        ([STARTED, ENDED, AUDIO, DONE, STARTED, ENDED], False),
+        ([STARTED, ENDED, AUDIO, STARTED, CUT, ENDED], False),
+        ([STARTED, ENDED, AUDIO, STARTED, ENDED, CUT], False),  # settled late
+        ([STARTED, ENDED, AUDIO, STARTED, CUT, ENDED, AUDIO, DONE], True),
+        ([STARTED, ENDED, AUDIO, DONE, AUDIO], False),  # a second reply
+        ([STARTED, ENDED, CALLS], False),  # the spoken follow-up is another reply
+        ([STARTED, HARMLESS], False),
+        ([STARTED, FATAL], True),
+        ([STARTED, SessionClose(vendor="x")], True),
+    ],
+)
+def test_finished_when_the_last_speech_is_answered(events: list[Event], finished: bool) -> None:
+    progress = Progress()
+    for event in events:
+        progress.take(event, 1.0)
+    assert progress.finished(9.0) is progress.over  # the recording is still running
+    progress.recording_ended(10.0)
+    assert progress.finished(10.0 + SETTLE_S) is finished
+
+
+def test_something_late_may_still_come_after_the_recording_and_after_the_reply() -> None:
+    progress = Progress()
+    progress.recording_ended(10.0)
+    progress.take(DONE, 20.0)
+    assert not progress.finished(20.0 + SETTLE_S / 2)
+    assert progress.finished(20.0 + SETTLE_S)
