@@ -17,6 +17,9 @@ def new_agent_from_credential(cfg: Mapping[str, Any], options: Options) -> Agent
     """
     Make an agent from a tenant's credential. Connects nothing; `Agent.start` does.
 
+    The first call in a process reads the installed wheels' metadata and imports the vendor with its WebSocket and
+    resampler libraries, about half a second in all; a server that takes calls makes one agent before it listens.
+
     Args:
         cfg: Parsed JSON such as `{"provider": "openai", "apiKey": "..."}`; keys in camelCase or snake_case,
             the rest as the provider's page says.

@@ -8,7 +8,16 @@ from inspect import iscoroutinefunction
 import pytest
 from blockbuster import blockbuster_ctx
 
+from realtime_core import Options, new_agent_from_credential
+
 PACKAGES = ["realtime_core", "realtime_openai", "realtime_aliyun"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def vendors_are_imported() -> None:
+    """Do once what the first agent of a process does: read entry points, import vendor and backends."""
+    for provider in ("openai", "aliyun_omni"):
+        new_agent_from_credential({"provider": provider, "apiKey": "x"}, Options())
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final, cast, final
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -63,6 +64,21 @@ async def _refuse_redirect(
     raise _RedirectRefusedError
 
 
+def _environment_proxy(url: str) -> str | None:
+    """
+    Find the proxy that the environment names for a URL.
+
+    aiohttp's own search takes the scheme by its letter, so that `HTTPS_PROXY`, which is what everybody sets, would
+    not count for `wss`.
+    """
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    names = ("wss", "https", "all") if parts.scheme == "wss" else ("ws", "http", "all")
+    return next((proxies[name] for name in names if proxies.get(name)), None)
+
+
 class _Socket(aiohttp.ClientWebSocketResponse[bool]):
     """Keeps the asyncio transport at hand, which tells how much could not be written yet."""
 
@@ -80,7 +96,6 @@ class _Shared:
         self.users = 0
         # ssl=True, the default, uses aiohttp's one verifying SSLContext a process.
         self.client = aiohttp.ClientSession(
-            trust_env=True,
             trace_configs=[trace],
             ws_response_class=cast("Any", _Socket),  # its hint fixes decode_text to the default
             connector=aiohttp.TCPConnector(limit=0),
@@ -146,6 +161,7 @@ class AiohttpTransport:
                 connected: Any = await shared.client.ws_connect(
                     self._url,
                     headers=self._headers,
+                    proxy=_environment_proxy(self._url),
                     timeout=_GOODBYE,
                     autoping=False,
                     max_msg_size=MAX_MESSAGE_BYTES,
