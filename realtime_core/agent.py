@@ -72,7 +72,7 @@ class Agent(ABC):
 
         Raises:
             ConfigError: An odd number of bytes.
-            TypeError: Not a bytes-like object.
+            TypeError: Not bytes, bytearray or memoryview, or a view with gaps.
             AgentStateError: Before start.
             AgentClosedError: After close or a fatal error.
         """

@@ -55,9 +55,11 @@ def whole_samples(pcm: bytes | bytearray | memoryview) -> int:
 
     Raises:
         ConfigError: An odd number of bytes.
-        TypeError: Not bytes, bytearray or memoryview.
+        TypeError: Not bytes, bytearray or memoryview, or a view with gaps.
     """
     if isinstance(pcm, memoryview):
+        if not pcm.c_contiguous:
+            raise TypeError("push_audio: expected a contiguous memoryview, got one with gaps")
         size = pcm.nbytes
     elif isinstance(pcm, (bytes, bytearray)):
         size = len(pcm)

@@ -13,7 +13,7 @@ import logging
 import os
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
@@ -36,29 +36,33 @@ T = TypeVar("T")
 _SECRET = "realtime.secret"  # noqa: S105 - the name of a marker
 _ENV = "realtime.env"
 _DOC = "realtime.doc"
+_HEADER = "realtime.header"
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _FRONT_DOOR_KEYS = frozenset({"provider"})
 
 _log = logging.getLogger("realtime_core.credentials")
 _warned: set[tuple[type, str]] = set()
 
 
-def secret(doc: str = "", *, env: str | None = None, default: Any = "") -> Any:
+def secret(doc: str = "", *, env: str | None = None, default: Any = "", header: bool = True) -> Any:
     """
     Declare a field of a credential class that must never be shown.
 
-    It has no repr, appears in no error and is `writeOnly` in the JSON Schema.
+    It has no repr, appears in no error and is `writeOnly` in the JSON Schema, its default left out.
 
     Args:
         doc: One sentence for the schema.
         env: Environment variable used when the credential does not hold the key.
         default: Value when neither is there.
+        header: Whether it goes into a header, as keys do: blanks around it are taken off, and control characters,
+            which no header may hold, are refused, in a mapping's names and values too. `False` for a key of several
+            lines, such as PEM.
     """
-    return field(
-        default=default, repr=False, kw_only=True, metadata={_SECRET: True, _ENV: env, _DOC: doc}
-    )
+    metadata = {_SECRET: True, _ENV: env, _DOC: doc, _HEADER: header}
+    return field(default=default, repr=False, kw_only=True, metadata=metadata)
 
 
-def setting(default: Any, doc: str = "", *, env: str | None = None) -> Any:
+def setting(default: Any, doc: str = "", *, env: str | None = None, header: bool = False) -> Any:
     """
     Declare an ordinary field of a credential class.
 
@@ -66,8 +70,10 @@ def setting(default: Any, doc: str = "", *, env: str | None = None) -> Any:
         default: Value when nothing is given.
         doc: One sentence for the schema.
         env: Environment variable used when the credential does not hold the key.
+        header: Whether it goes into a header, see `secret`.
     """
-    return field(default=default, kw_only=True, metadata={_SECRET: False, _ENV: env, _DOC: doc})
+    metadata = {_SECRET: False, _ENV: env, _DOC: doc, _HEADER: header}
+    return field(default=default, kw_only=True, metadata=metadata)
 
 
 @frozen(kw_only=True)
@@ -158,6 +164,19 @@ def _structure_mapping(value: Any, kind: Any) -> Any:
     return out
 
 
+def _structure_list(value: Any, kind: Any) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise _Expected(f"a list, got {_json_type(value)}")
+    of = get_args(kind)[0] if get_args(kind) else Any
+    out: list[Any] = []
+    for item in value:
+        try:
+            out.append(item if of is Any else _converter.structure(item, of))
+        except _Expected as error:
+            raise _Expected(f"each item to be {error}") from None
+    return out if (get_origin(kind) or kind) is list else tuple(out)
+
+
 def _is_literal(kind: Any) -> bool:
     origin: Any = get_origin(kind)
     return origin is Literal
@@ -172,6 +191,14 @@ def _is_mapping(kind: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
+def _is_list(kind: Any) -> bool:
+    """A list, a sequence, or a tuple of any length."""
+    origin = get_origin(kind) or kind
+    if origin is tuple:
+        return get_args(kind)[1:] in ((), (...,))
+    return origin in (list, Sequence)
+
+
 def _new_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook(str, _strict(str, "a string"))
@@ -181,6 +208,7 @@ def _new_converter() -> cattrs.Converter:
     converter.register_structure_hook_func(_is_literal, _structure_literal)
     converter.register_structure_hook_func(_is_union, _structure_union)
     converter.register_structure_hook_func(_is_mapping, _structure_mapping)
+    converter.register_structure_hook_func(_is_list, _structure_list)
     return converter
 
 
@@ -202,6 +230,11 @@ def _warn_unknown(kind: type, key: str, known: Mapping[str, object]) -> None:
     _log.warning("credential: unknown key %r is ignored%s", key, hint)
 
 
+def _holds_control_characters(value: Any) -> bool:
+    texts = [*value, *value.values()] if isinstance(value, Mapping) else [value]
+    return any(isinstance(text, str) and _CONTROL_CHARACTER.search(text) for text in texts)
+
+
 def load_credential(kind: type[T], cfg: Mapping[str, Any]) -> T:
     """
     Read a credential into a vendor's config class.
@@ -211,7 +244,8 @@ def load_credential(kind: type[T], cfg: Mapping[str, Any]) -> T:
         cfg: The tenant's JSON object; `provider` is the front door's and left out.
 
     Raises:
-        ConfigError: A value of the wrong type; names the path and the expectation.
+        ConfigError: A value of the wrong type, or a control character in what goes into a header; names the path and
+            the expectation.
     """
     if not isinstance(cfg, Mapping):
         raise ConfigError(f"credential: expected an object, got {_json_type(cfg)}")
@@ -230,9 +264,16 @@ def load_credential(kind: type[T], cfg: Mapping[str, Any]) -> T:
         elif key not in _FRONT_DOOR_KEYS:
             _warn_unknown(kind, key, known)
     for name, item in known.items():
-        env = item.metadata.get(_ENV)
-        if env and values.get(name) in (None, "") and os.environ.get(env):
-            values[name] = os.environ[env]
+        header, env = item.metadata.get(_HEADER), item.metadata.get(_ENV)
+        value = values.get(name)
+        if header and isinstance(value, str):
+            value = values[name] = value.strip()
+        if env and value in (None, "") and os.environ.get(env, "").strip():
+            value = values[name] = os.environ[env].strip()
+        if header and _holds_control_characters(value):
+            raise ConfigError(
+                f"credential.{_camel(name)}: expected no control characters, which no header may hold"
+            )
     problem: str | None = None
     try:
         return _converter.structure(values, kind)
@@ -278,6 +319,9 @@ def _schema_of(kind: Any) -> dict[str, Any]:
         if all(set(member) == {"type"} for member in members):
             return {"type": [member["type"] for member in members]}
         return {"anyOf": members}
+    if _is_list(kind):
+        of = get_args(kind)[0] if get_args(kind) else Any
+        return {"type": "array", "items": _schema_of(of) or True}
     if _is_mapping(kind):
         of = get_args(kind)[1] if get_args(kind) else Any
         return {"type": "object", "additionalProperties": _schema_of(of) or True}
@@ -308,7 +352,11 @@ def credential_schema(kind: type) -> dict[str, Any]:
             entry["x-env"] = item.metadata[_ENV]
         if item.default is attrs.NOTHING:
             required.append(_camel(item.name))
-        elif isinstance(item.default, (str, int, float, bool)) and item.default != "":
+        elif (
+            "writeOnly" not in entry
+            and isinstance(item.default, (str, int, float, bool))
+            and item.default != ""
+        ):
             entry["default"] = item.default
         properties[_camel(item.name)] = entry
     return {

@@ -29,7 +29,10 @@ class ProviderInfo:
     capabilities: Capabilities | None = None
     """What it can do with its default model; `None` when it does not say."""
     load_error: RealtimeError | None = None
-    """Why it cannot be used: it does not import, or another wheel offers the same slug."""
+    """
+    What is wrong with it: it does not import, its credential cannot be described, or another wheel offers the same
+    slug.
+    """
 
 
 @frozen
@@ -39,13 +42,27 @@ class _Source:
     provider: Provider | None
     error: RealtimeError | None = field(default=None)
 
+    def is_same(self, other: _Source) -> bool:
+        """Whether both are one provider, or fail alike."""
+        if (self.distribution, self.version) != (other.distribution, other.version):
+            return False
+        if isinstance(self.error, ProviderLoadError) and isinstance(other.error, ProviderLoadError):
+            return self.error.reason == other.error.reason
+        return self.provider is other.provider and self.error is None and other.error is None
+
     def info(self, slugs: list[str]) -> ProviderInfo:
         config = getattr(self.provider, "config", None)
         schema: Mapping[str, Any] | None = None
+        error = self.error
         if isinstance(config, type):
             from realtime_core.credentials import credential_schema  # brings cattrs along
 
-            schema = credential_schema(config)
+            try:
+                schema = credential_schema(config)
+            except Exception as problem:  # noqa: BLE001 - it is a third party's class
+                reason = f"its credential cannot be described: {type(problem).__name__}: {problem}"
+                error = ProviderLoadError(min(slugs), self.distribution or "this process", reason)
+                error.__cause__ = problem
         capabilities = getattr(self.provider, "capabilities", None)
         return ProviderInfo(
             slugs=tuple(sorted(slugs)),
@@ -53,7 +70,7 @@ class _Source:
             version=self.version,
             credential_schema=schema,
             capabilities=capabilities if isinstance(capabilities, Capabilities) else None,
-            load_error=self.error,
+            load_error=error,
         )
 
 
@@ -61,21 +78,17 @@ def describe_providers() -> list[ProviderInfo]:
     """
     Describe every registered or installed provider. Imports them, which the listing alone does not.
 
-    A provider that cannot be imported, or whose slug two wheels offer, is listed with its error; the others
-    are unaffected. Connects nowhere.
+    A provider that cannot be imported or described, or whose slug two wheels offer, is listed with its error; the
+    others are unaffected. Connects nowhere.
 
     Returns:
-        One entry a provider, sorted by first slug.
+        One entry a provider, sorted by first slug; slugs of a wheel that fail alike share one.
     """
     groups: list[tuple[_Source, list[str]]] = []
 
     def add(source: _Source, slug: str) -> None:
         for known, slugs in groups:
-            same_wheel = (known.distribution, known.version) == (
-                source.distribution,
-                source.version,
-            )
-            if same_wheel and known.provider is source.provider and source.error is None:
+            if known.is_same(source):
                 slugs.append(slug)
                 return
         groups.append((source, [slug]))

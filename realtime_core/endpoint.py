@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from realtime_core.errors import ConfigError
 
 __all__ = ["websocket_url"]
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_NO_HOST = "credential.baseUrl: expected a URL with a host and a valid port"
 
 
 def websocket_url(
@@ -27,22 +28,30 @@ def websocket_url(
         query: Added where the base URL does not have the key already.
 
     Raises:
-        ConfigError: Another scheme, or no host; the URL itself is not quoted, it may hold a key.
+        ConfigError: Another scheme, no host, or a user and a password, which would meet the key in one header; the
+            URL itself is not quoted, it may hold a key.
     """
-    parts = urlsplit(base_url.strip())
+    parts: SplitResult | None
+    try:
+        parts = urlsplit(base_url.strip())
+        parts.port  # noqa: B018 - raises for a port that is no number
+    except ValueError:
+        parts = None  # refused out here, so that this error, which quotes the URL, does not travel along
+    if parts is None:
+        raise ConfigError(_NO_HOST)
     scheme = _SCHEMES.get(parts.scheme.lower())
     if scheme is None:
         came = f"{parts.scheme!r}" if parts.scheme else "none"
         raise ConfigError(
             f"credential.baseUrl: expected a URL with scheme wss, ws, https or http, got {came}"
         )
-    try:
-        host = parts.hostname
-        parts.port  # noqa: B018 - raises for a port that is no number
-    except ValueError:
-        host = None
-    if not host:
-        raise ConfigError("credential.baseUrl: expected a URL with a host and a valid port")
+    if not parts.hostname:
+        raise ConfigError(_NO_HOST)
+    if "@" in parts.netloc:
+        raise ConfigError(
+            "credential.baseUrl: expected a URL without user and password; "
+            "put what the server wants into credential.apiKey or credential.headers"
+        )
     given = parse_qsl(parts.query, keep_blank_values=True)
     have = {key for key, _ in given}
     added = [(key, value) for key, value in (query or {}).items() if key not in have]

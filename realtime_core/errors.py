@@ -6,7 +6,7 @@ RealtimeError                     kind, retryable
 ├── ConfigError (ValueError)      options, credential or argument: expected, came, what to do
 ├── UnknownProviderError (LookupError)
 ├── ProviderConflictError         two distributions offer one slug
-├── ProviderLoadError             a provider's entry point cannot be imported
+├── ProviderLoadError             a provider's entry point cannot be imported or described
 ├── AgentStateError               a command in the wrong state
 │   └── AgentClosedError          a command after close or a fatal error
 ├── UnsupportedError              this provider cannot do that; nothing was sent
@@ -122,7 +122,11 @@ class UnknownProviderError(RealtimeError, LookupError):
     def __init__(self, provider: str, installed: Sequence[str] = ()) -> None:
         have = ", ".join(installed) if installed else "none"
         if provider:
-            problem = f"no provider is installed for slug {provider!r}"
+            from difflib import get_close_matches  # only for somebody's typo
+
+            near = get_close_matches(provider, installed, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            problem = f"no provider is installed for slug {provider!r}{hint}"
         else:
             problem = 'the credential has no "provider" slug'
         super().__init__(
@@ -158,16 +162,17 @@ class ProviderConflictError(RealtimeError):
 
 class ProviderLoadError(RealtimeError):
     """
-    A provider is installed but cannot be imported; the cause is chained.
+    A provider is installed but cannot be imported, or its credential cannot be described; the cause is chained.
 
     Args:
         provider: The slug asked for.
         distribution: The wheel that offers it.
-        reason: Type and text of what the import raised.
+        reason: Type and text of what it raised.
     """
 
     provider: str
     distribution: str
+    reason: str
 
     def __init__(self, provider: str, distribution: str, reason: str) -> None:
         super().__init__(
@@ -176,6 +181,7 @@ class ProviderLoadError(RealtimeError):
         )
         self.provider = provider
         self.distribution = distribution
+        self.reason = reason
 
 
 class AgentStateError(RealtimeError):

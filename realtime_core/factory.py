@@ -33,6 +33,8 @@ def new_agent_from_credential(cfg: Mapping[str, Any], options: Options) -> Agent
     """
     if not isinstance(cfg, Mapping):
         raise ConfigError(f"credential: expected a mapping, got {type(cfg).__name__}")
+    if not isinstance(options, Options):
+        raise ConfigError(f"options: expected Options, got {type(options).__name__}")
     slug = cfg.get("provider")
     if slug is None:
         raise UnknownProviderError("", registered_providers())

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
+from realtime_core.checks import expect, is_number, listed, wrong
 from realtime_core.errors import ConfigError
 from realtime_core.events import Event
 from realtime_core.tools import Tool, ToolHandler
@@ -24,9 +25,6 @@ DEFAULT_INPUT_SAMPLE_RATE = 16000
 """Rate of the caller's audio when nothing is said, in Hz."""
 DEFAULT_OUTPUT_SAMPLE_RATE = 24000
 """Rate of the assistant's audio when nothing is said, in Hz."""
-
-_LOWEST_RATE_HZ = 8000
-_HIGHEST_RATE_HZ = 48000
 
 
 @frozen(kw_only=True)
@@ -60,40 +58,45 @@ class SemanticVAD:
 
 
 def _input_rate(value: int) -> int:
-    return DEFAULT_INPUT_SAMPLE_RATE if value == 0 else value
+    return DEFAULT_INPUT_SAMPLE_RATE if type(value) is int and value == 0 else value
 
 
 def _output_rate(value: int) -> int:
-    return DEFAULT_OUTPUT_SAMPLE_RATE if value == 0 else value
+    return DEFAULT_OUTPUT_SAMPLE_RATE if type(value) is int and value == 0 else value
 
 
-def _strings(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
+def _modalities(values: Iterable[str]) -> tuple[str, ...]:
+    return listed("Options.modalities", 'a sequence of "audio" and "text"', values)
 
 
 def _tools(values: Iterable[Tool]) -> tuple[Tool, ...]:
-    return tuple(values)
+    return listed("Options.tools", "a sequence of Tool", values)
 
 
-def _check_rate(instance: Options, attribute: Attribute[int], value: int) -> None:
-    is_rate = isinstance(value, int) and not isinstance(value, bool)
-    if not is_rate or not _LOWEST_RATE_HZ <= value <= _HIGHEST_RATE_HZ:
-        raise ConfigError(
-            f"Options.{attribute.name}: expected a sample rate of {_LOWEST_RATE_HZ} to "
-            f"{_HIGHEST_RATE_HZ} Hz (0 for the default), got {value!r}"
-        )
+_check_rate = expect(
+    "a sample rate of 8000 to 48000 Hz (0 for the default)",
+    lambda value: is_number(value) and isinstance(value, int) and 8000 <= value <= 48000,
+)
+_check_positive = expect("a number above 0", lambda value: is_number(value) and value > 0)
 
 
-def _check_positive(instance: Options, attribute: Attribute[Any], value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise ConfigError(f"Options.{attribute.name}: expected a number above 0, got {value!r}")
+def _check_modalities(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    for item in value:
+        if item not in ("audio", "text"):
+            raise wrong("Options.modalities", 'a sequence of "audio" and "text"', item)
+
+
+def _check_tools(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    for item in value:
+        if not isinstance(item, Tool):
+            raise wrong("Options.tools", "a sequence of Tool", item)
 
 
 def _check_on_event(instance: Options, attribute: Attribute[Any], value: Any) -> None:
     if value is None:
         return
     if not callable(value):
-        raise ConfigError("Options.on_event: expected a plain function of one event, or None")
+        raise wrong("Options.on_event", "a plain function of one event, or None", value)
     if inspect.iscoroutinefunction(value):
         raise ConfigError(
             "Options.on_event: expected a plain function, got a coroutine function; "
@@ -101,22 +104,22 @@ def _check_on_event(instance: Options, attribute: Attribute[Any], value: Any) ->
         )
 
 
-def _check_modalities(instance: Options, attribute: Attribute[Any], value: Any) -> None:
-    wrong = [item for item in value if item not in ("audio", "text")]
-    if wrong or isinstance(value, str):
-        raise ConfigError('Options.modalities: expected a sequence of "audio" and "text"')
-
-
-def _check_when_full(instance: Options, attribute: Attribute[Any], value: Any) -> None:
-    if value not in ("drop_oldest", "wait"):
-        raise ConfigError(f'Options.when_full: expected "drop_oldest" or "wait", got {value!r}')
-
-
 def _check_vad(instance: Options, attribute: Attribute[Any], value: Any) -> None:
     if value is None:
         return
-    if not isinstance(value, (ServerVAD, SemanticVAD)):
-        raise ConfigError("Options.vad: expected a ServerVAD, a SemanticVAD or None")
+    if isinstance(value, ServerVAD):
+        if value.threshold is not None and not is_number(value.threshold):
+            raise wrong("Options.vad.threshold", "a number or None", value.threshold)
+        for name in ("prefix_padding_ms", "silence_ms", "idle_timeout_ms"):
+            ms = getattr(value, name)
+            if ms is not None and not (is_number(ms) and ms >= 0):
+                raise wrong(f"Options.vad.{name}", "a number of ms, 0 or more, or None", ms)
+    elif isinstance(value, SemanticVAD):
+        if value.eagerness not in ("low", "medium", "high", "auto"):
+            expected = '"low", "medium", "high" or "auto"'
+            raise wrong("Options.vad.eagerness", expected, value.eagerness)
+    else:
+        raise wrong("Options.vad", "a ServerVAD, a SemanticVAD or None", value)
     if instance.disable_server_vad:
         raise ConfigError(
             "Options.vad and Options.disable_server_vad exclude each other: "
@@ -133,9 +136,14 @@ class Options:
         ConfigError: A value is outside what its field says.
     """
 
-    system_prompt: str = ""
+    system_prompt: str = field(
+        default="", validator=expect("a string", lambda value: isinstance(value, str))
+    )
     """Instructions of the application; the tenant's, from the credential, stay in front."""
-    voice: str | None = None
+    voice: str | None = field(
+        default=None,
+        validator=expect("a string or None", lambda value: value is None or isinstance(value, str)),
+    )
     """Voice by the vendor's name; wins over the credential's. `None` is the default for the model."""
     input_sample_rate: int = field(
         default=DEFAULT_INPUT_SAMPLE_RATE,
@@ -160,13 +168,22 @@ class Options:
     """Manual turns: the application ends them by `Agent.commit_input_audio`."""
     vad: ServerVAD | SemanticVAD | None = field(default=None, validator=_check_vad)
     """Turn detection; `None` is our documented default for the vendor, always sent explicitly."""
-    modalities: Sequence[str] = field(default=(), converter=_strings, validator=_check_modalities)
+    modalities: Sequence[str] = field(
+        default=(), converter=_modalities, validator=_check_modalities
+    )
     """`("audio",)` or `("text",)`; audio always comes with its text. Empty is audio."""
-    temperature: float | None = None
+    temperature: float | None = field(
+        default=None,
+        validator=expect("a number or None", lambda value: value is None or is_number(value)),
+    )
     """`None` or 0 leaves the vendor's default; clamped to the vendor's range; dropped with a warning if it has none."""
-    tools: Sequence[Tool] = field(default=(), converter=_tools)
+    tools: Sequence[Tool] = field(default=(), converter=_tools, validator=_check_tools)
     """Functions the model may call."""
-    tool_handler: ToolHandler | None = field(default=None, repr=False)
+    tool_handler: ToolHandler | None = field(
+        default=None,
+        repr=False,
+        validator=expect("a function or None", lambda value: value is None or callable(value)),
+    )
     """Runs tools that have no handler of their own."""
     tool_timeout_s: float = field(default=30.0, validator=_check_positive)
     """How long a tool may take, in seconds."""
@@ -177,8 +194,11 @@ class Options:
     max_buffered_ms: int = field(default=2000, validator=_check_positive)
     """Bound of our queue of outgoing audio, in ms."""
     when_full: Literal["drop_oldest", "wait"] = field(
-        default="drop_oldest", validator=_check_when_full
+        default="drop_oldest",
+        validator=expect('"drop_oldest" or "wait"', lambda value: value in ("drop_oldest", "wait")),
     )
     """What `Agent.push_audio` does when that queue is full; drops are counted and announced once per stall."""
-    vendor: Mapping[str, Any] = field(factory=dict)
-    """The one escape hatch: deep-merged into the vendor's session object, unchecked."""
+    vendor: Mapping[str, Any] = field(
+        factory=dict, validator=expect("a mapping", lambda value: isinstance(value, Mapping))
+    )
+    """The one escape hatch: deep-merged into the vendor's session object; checked only to be what JSON can hold."""

@@ -64,7 +64,7 @@ class InstalledProvider:
         """
         try:
             provider = self.entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ProviderLoadError(self.slug, self.distribution, reason) from error
         if not callable(provider):
@@ -89,6 +89,14 @@ def normalised_slug(slug: object) -> str:
     return slug.strip().lower()
 
 
+def _wheel_of(entry_point: EntryPoint) -> tuple[str, str]:
+    """Give name and version; a removal that was cut short may have left neither."""
+    dist = entry_point.dist
+    if dist is None or "Name" not in dist.metadata:
+        return "an unnamed distribution", ""
+    return dist.name, dist.version
+
+
 def installed_providers() -> Mapping[str, tuple[InstalledProvider, ...]]:
     """
     Read what the installed wheels offer, by slug; imports none of them.
@@ -103,9 +111,7 @@ def installed_providers() -> Mapping[str, tuple[InstalledProvider, ...]]:
         found: dict[str, dict[str, InstalledProvider]] = {}
         for entry_point in entry_points(group=ENTRY_POINT_GROUP):
             slug = normalised_slug(entry_point.name)
-            dist = entry_point.dist
-            name = dist.name if dist else "an unnamed distribution"
-            version = dist.version if dist else ""
+            name, version = _wheel_of(entry_point)
             offers = found.setdefault(slug, {})
             offers.setdefault(
                 name.lower().replace("_", "-"),
@@ -130,9 +136,8 @@ def register(provider: Provider, *slugs: str) -> None:
     """
     if not callable(provider):
         raise ConfigError(f"register: expected a callable provider, got {type(provider).__name__}")
-    for slug in map(normalised_slug, slugs):
-        if slug:
-            _registered[slug] = provider
+    names = [normalised_slug(slug) for slug in slugs]  # all or none
+    _registered.update({name: provider for name in names if name})
 
 
 def unregister(*slugs: str) -> None:

@@ -256,12 +256,14 @@ class SessionAgent(Agent):
             self._check_may_push()
         if not size:
             return
+        if isinstance(pcm, memoryview):
+            pcm = pcm.cast("B")  # from here on, len() counts bytes
         rate_hz = self.options.input_sample_rate
         audio_ms = pcm_ms(size, rate_hz)
         self._meter.audio_in_bytes += size
         if audio_ms > _LONGEST_FRAME_MS:
             step = _SPLIT_FRAME_MS * rate_hz // 1000 * BYTES_PER_SAMPLE
-            view = memoryview(pcm).cast("B")
+            view = memoryview(pcm)
             for at in range(0, size, step):
                 piece = view[at : at + step]
                 await self._push_frame(piece, pcm_ms(piece.nbytes, rate_hz))

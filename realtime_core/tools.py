@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from copy import deepcopy
 from typing import Any, Literal
 
 from attrs import field, frozen
@@ -62,7 +63,7 @@ def tools_for_session(
         function = {
             "name": name,
             "description": tool.description,
-            "parameters": dict(_parsed_parameters(tool.parameters)),
+            "parameters": deepcopy(dict(_parsed_parameters(tool.parameters))),
         }
         if style == "flat":
             entries.append({"type": "function", **function})

@@ -32,7 +32,8 @@ class ErrorTable:
     """
     Which errors end a session, which are harmless, and what is to be looked at.
 
-    Codes and types are compared first; fragments of the text only for servers that give neither.
+    Codes and types are compared first; fragments of the text only for errors that come with neither, or with no more
+    than a type out of `generic_types`.
     """
 
     kinds: Mapping[str, ErrorKind]
@@ -41,12 +42,16 @@ class ErrorTable:
     """Codes and types after which the session is over."""
     benign: frozenset[str] = frozenset()
     """Codes of harmless races."""
-    retryable: frozenset[ErrorKind] = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.TRANSPORT})
+    retryable: frozenset[ErrorKind] = frozenset(
+        {ErrorKind.RATE_LIMIT, ErrorKind.TRANSPORT, ErrorKind.VENDOR}
+    )
     """Kinds for which the same request may succeed later."""
     surviving_types: frozenset[str] | None = None
     """Where set, any other error type ends the session."""
     fragments: tuple[tuple[str, ErrorKind], ...] = ()
     """Kind by a fragment of the text, lower case; the last resort, in order."""
+    generic_types: frozenset[str] = frozenset()
+    """Types that stand on almost every error; where no code came, a fragment of the text wins over them."""
     benign_fragments: tuple[str, ...] = ()
     """Text of harmless races on servers that leave the code empty, lower case."""
     close_kinds: Mapping[int, ErrorKind] = field(factory=dict)
@@ -65,9 +70,11 @@ class ErrorTable:
         code, kind_of_error = _text(fields.get("code")), _text(fields.get("type"))
         message = _text(fields.get("message")) or (_text(error) or "the vendor gave no reason")
         lowered = message.lower()
-        kind = self.kinds.get(code or "") or self.kinds.get(kind_of_error or "")
-        if kind is None:
-            kind = _first(self.fragments, lowered) or ErrorKind.VENDOR
+        by_code, by_type = self.kinds.get(code or ""), self.kinds.get(kind_of_error or "")
+        by_text = _first(self.fragments, lowered)
+        if code is None and kind_of_error in self.generic_types:
+            by_type = by_text or by_type
+        kind = by_code or by_type or by_text or ErrorKind.VENDOR
         fatal = code in self.fatal or kind_of_error in self.fatal
         if self.surviving_types is not None and kind_of_error is not None:
             fatal = fatal or kind_of_error not in self.surviving_types

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -14,6 +14,11 @@ from realtime_core.wire.dialect import ServerFrame
 __all__ = ["Inbox"]
 
 _IDS_REMEMBERED = 256
+_SHORTEST_SECRET = 8  # a header's "1" is no secret, and blotting it out would ruin every text
+
+
+def _worth_hiding(secrets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 @define
@@ -25,13 +30,14 @@ class Inbox:
         codec: Parses.
         translate: Rewrites an odd event, or drops it by `None`.
         drops_duplicates: Whether an `event_id` seen before is dropped.
-        secrets: Never let out in a text of the vendor's, should it quote them.
+        secrets: Never let out in a text of the vendor's, should it quote them; those shorter than 8 characters are
+            left in.
     """
 
     codec: Codec
     translate: Callable[[ServerFrame], ServerFrame | None] | None
     drops_duplicates: bool
-    secrets: Sequence[str] = field(repr=False)
+    secrets: Sequence[str] = field(repr=False, converter=_worth_hiding)
     _seen_ids: deque[str] = field(factory=lambda: deque[str](maxlen=_IDS_REMEMBERED))
 
     def read(self, frame: bytes) -> ServerFrame | None:
@@ -62,9 +68,12 @@ class Inbox:
         return self.without_secrets(frame.decode(errors="replace"))
 
     def error_of(self, value: Any) -> Any:
-        """Give a vendor's error object, its message without our secrets."""
-        if isinstance(value, dict) and isinstance(value.get("message"), str):
-            return {**value, "message": self.without_secrets(value["message"])}
+        """Give a vendor's error object, each of its texts without our secrets."""
+        if isinstance(value, dict):
+            return {
+                key: self.without_secrets(item) if isinstance(item, str) else item
+                for key, item in value.items()
+            }
         return self.without_secrets(value) if isinstance(value, str) else value
 
     def without_secrets(self, text: str) -> str:

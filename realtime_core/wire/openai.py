@@ -71,7 +71,7 @@ class OpenAIWire(WireProtocol):
         settings: What the tenant's credential sets.
         options: What the application asks for.
         codec: Reads frames and writes audio.
-        secrets: Taken out of whatever the vendor says, should it quote them.
+        secrets: Taken out of whatever the vendor says, should it quote them; none shorter than 8 characters.
         new_event_id: Makes ids of client events.
 
     Raises:
@@ -119,9 +119,7 @@ class OpenAIWire(WireProtocol):
         self._session_id: str | None = None
         self._limit_at: float | None = None
         self._uncommitted_bytes = 0
-        self._inbox = Inbox(
-            codec, dialect.translate, dialect.drops_duplicates, [key for key in secrets if key]
-        )
+        self._inbox = Inbox(codec, dialect.translate, dialect.drops_duplicates, secrets)
         self._handlers = self._handler_table()
 
     @property
@@ -168,7 +166,7 @@ class OpenAIWire(WireProtocol):
 
     def audio_frame(self, pcm: bytes | bytearray | memoryview) -> bytes:
         """Write one append; it carries no event id, since nothing answers it."""
-        self._uncommitted_bytes += len(pcm)
+        self._uncommitted_bytes += pcm.nbytes if isinstance(pcm, memoryview) else len(pcm)
         return b"".join((_APPEND_HEAD, self._encode_audio(pcm), _APPEND_TAIL))
 
     def commit_input_audio(self, now: float) -> bool:
@@ -434,6 +432,7 @@ class OpenAIWire(WireProtocol):
             error: RealtimeError = verdict.error
             fatal = verdict.fatal and status == "failed"
             if status == "incomplete":
+                details = self._inbox.error_of(details)
                 reason = details.get("reason") if isinstance(details, dict) else details
                 error = VendorError(f"the reply is incomplete: {reason}", code=str(reason))
             self._error(error, fatal=fatal)

@@ -43,14 +43,17 @@ BETA_NAMES: Mapping[str, str] = {
 
 
 def client_frame(kind: str, event_id: str | None, **fields: Any) -> bytes:
-    """Write a client event; the id lets the vendor's refusal name it."""
+    """
+    Write a client event; the id lets the vendor's refusal name it.
+
+    Half a surrogate pair, as a cut text may hold, becomes a question mark: it has no UTF-8, and a text frame that is
+    no UTF-8 ends the connection.
+    """
     event: dict[str, Any] = {"type": kind}
     if event_id is not None:
         event["event_id"] = event_id
     event.update(fields)
-    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(
-        errors="surrogatepass"
-    )
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 def text_at(frame: Mapping[str, Any], key: str) -> str | None:

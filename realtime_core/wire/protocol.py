@@ -62,7 +62,8 @@ class WireProtocol(ABC):
         Write one frame of caller audio; the hot path, so it returns the frame instead of queueing it.
 
         Args:
-            pcm: PCM16LE mono at `input_rate_hz`, whole samples.
+            pcm: PCM16LE mono at `input_rate_hz`, whole samples. From the driver a memoryview holds single bytes, so
+                that `len` counts them.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -93,6 +94,14 @@ def _turn_detection(options: Options, rules: VadRules) -> dict[str, Any] | None:
     return entry
 
 
+def _check_json(path: str, value: Any) -> None:
+    """Find here, and not within the start, what no frame can hold."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: expected values that JSON can hold: {error}") from error
+
+
 def _temperature(options: Options, dialect: Dialect) -> float | None:
     if not options.temperature:
         return None
@@ -107,7 +116,9 @@ def _tools(options: Options, dialect: Dialect) -> list[dict[str, Any]] | None:
     if options.tools and not dialect.capabilities.tools:
         _log.warning("Options.tools is left out: this model of %s calls no tools", dialect.name)
         return None
-    return tools_for_session(options.tools, style=dialect.tool_style) or None
+    tools = tools_for_session(options.tools, style=dialect.tool_style)
+    _check_json("Options.tools", tools)
+    return tools or None
 
 
 def session_object(dialect: Dialect, settings: SessionSettings, options: Options) -> dict[str, Any]:
@@ -139,7 +150,9 @@ def session_object(dialect: Dialect, settings: SessionSettings, options: Options
     ):
         if name in dialect.paths:
             _put(session, dialect.paths[name], off)
-    return _merged(session, options.vendor)
+    session = _merged(session, options.vendor)
+    _check_json("Options.vendor", session)  # the rest has been checked, or is the vendor's own
+    return session
 
 
 def instructions_update(dialect: Dialect, instructions: str) -> dict[str, Any]:

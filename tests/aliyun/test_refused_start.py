@@ -72,6 +72,18 @@ ERRORS: list[tuple[dict[str, Any], ErrorKind]] = [
     ({"message": "Access denied, your account is not in good standing."}, ErrorKind.QUOTA),
     ({"message": "Allocated quota exceeded."}, ErrorKind.RATE_LIMIT),
     ({"type": "invalid_request_error", "message": "invalid modalities"}, ErrorKind.CONFIG),
+    # The type stands on almost every error; the text says more, and a code more than both.
+    ({"type": "invalid_request_error", "message": "Invalid API-key provided."}, ErrorKind.AUTH),
+    ({"type": "invalid_request_error", "message": "Rate limit."}, ErrorKind.RATE_LIMIT),
+    (
+        {"type": "invalid_request_error", "code": "invalid_value", "message": "Rate limit."},
+        ErrorKind.CONFIG,
+    ),
+    (
+        {"type": "invalid_request_error", "code": "unheard_of", "message": "Rate limit."},
+        ErrorKind.CONFIG,
+    ),
+    ({"type": "authentication_error", "message": "Rate limit."}, ErrorKind.AUTH),
 ]
 
 

@@ -90,21 +90,16 @@ async def test_a_long_chunk_is_sent_in_frames_of_at_most_200_ms(milliseconds: in
     assert max(map(len, frames)) <= longest
 
 
-@pytest.mark.xfail(strict=True, raises=BufferError, reason="reaches the base64 codec as it is")
-async def test_a_view_with_gaps_is_refused_or_read_right() -> None:
+async def test_a_view_with_gaps_is_refused() -> None:
     pcm = noise(960)
     gaps = memoryview(array("h", pcm))[::2]
     async with Session("openai_ga", from_hz=24000) as session:
         session.sent_audio()
-        try:
+        with pytest.raises(TypeError, match="expected a contiguous memoryview"):
             await session.agent.push_audio(gaps)
-        except (TypeError, ValueError):
-            assert session.sent_audio() == b""
-        else:
-            assert session.sent_audio() == gaps.tobytes()
+        assert session.sent_audio() == b""
 
 
-@pytest.mark.xfail(strict=True, reason="OpenAIWire.audio_frame counts len(), not nbytes")
 async def test_a_commit_counts_the_bytes_and_not_the_items_of_a_view() -> None:
     async with Session("openai_ga", from_hz=24000, disable_server_vad=True) as session:
         await session.agent.push_audio(memoryview(array("h", bytes(2 * 24 * 120))))

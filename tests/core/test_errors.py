@@ -81,6 +81,12 @@ def test_an_unknown_provider_is_named_with_what_is_installed_and_what_to_install
     assert "pip install realtime-aliyun" in text
 
 
+def test_an_unknown_provider_comes_with_the_nearest_slug_where_there_is_one() -> None:
+    assert "did you mean 'openai'?" in str(rt.UnknownProviderError("opnai", ["mine", "openai"]))
+    assert "did you mean" not in str(rt.UnknownProviderError("zzz", ["mine", "openai"]))
+    assert "did you mean" not in str(rt.UnknownProviderError("openai"))
+
+
 def test_a_missing_provider_is_told_apart_from_an_unknown_one() -> None:
     error = rt.UnknownProviderError("")
     assert error.provider == ""

@@ -76,7 +76,6 @@ def test_the_result_belongs_to_the_caller() -> None:
     assert tools_for_session([tool], style="flat")[0]["parameters"] == SCHEMA
 
 
-@pytest.mark.xfail(strict=True, reason="only the outermost mapping of the schema is copied")
 def test_the_result_belongs_to_the_caller_at_every_depth() -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}}
     tool = Tool(name="lookup", parameters=schema)

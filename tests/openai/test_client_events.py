@@ -234,9 +234,6 @@ async def test_an_open_session_said_nothing_but_its_configuration() -> None:
     await session.agent.close()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="written with surrogatepass: no UTF-8, which ends the connection with 1007"
-)
 async def test_half_a_character_does_not_make_a_frame_that_is_no_utf8() -> None:
     session = Session(Options(disable_server_vad=True), {})
     await session.open()

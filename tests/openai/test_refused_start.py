@@ -60,7 +60,6 @@ async def test_an_error_and_a_close_behind_the_101(
     assert error.__cause__.code == code
 
 
-@pytest.mark.xfail(strict=True, reason="kind vendor is not among the retryable ones of the table")
 async def test_trouble_of_the_vendor_may_be_over_later() -> None:
     error = await refused("openai_ga", Faults(refuse="server_error"))
     assert error.retryable

@@ -54,7 +54,7 @@ class AliyunConfig(Credential):
         "cn-beijing", "Region the key belongs to.", env="DASHSCOPE_REGION"
     )
     transcription_model: str | None = setting(
-        "qwen3-asr-flash-realtime", "Transcribes the caller; null switches user transcripts off."
+        "qwen3-asr-flash-realtime", "Transcribes the caller; null or empty: no user transcripts."
     )
     headers: Mapping[str, str] = secret(
         "More headers for the upgrade; may hold secrets.", default={}

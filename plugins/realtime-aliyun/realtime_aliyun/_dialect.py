@@ -49,7 +49,8 @@ _ERRORS = ErrorTable(
     ),
     # Only this type leaves the socket open; after any other the service closes it (Server events, error).
     surviving_types=frozenset({"invalid_request_error"}),
-    # Many errors come without a code, so here the text decides more often.
+    # Many errors come without a code and with this type, so here the text decides more often.
+    generic_types=frozenset({"invalid_request_error"}),
     fragments=(
         ("invalid api-key", _K.AUTH),
         ("unauthorized", _K.AUTH),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
 
@@ -38,14 +38,14 @@ class OpenAIConfig(Credential):
     azure_token: str = secret("Entra token, sent as Bearer instead of the API key.")
     transcription_model: str | None = setting(
         DEFAULT_TRANSCRIPTION_MODEL,
-        "Transcribes the caller; null switches user transcripts off. On Azure a deployment.",
+        "Transcribes the caller; null or empty: no user transcripts. On Azure a deployment.",
     )
     transcription_language: str | None = setting(None, "ISO-639-1 code, helps the transcription.")
     transcription_prompt: str | None = setting(None, "Words to expect in the transcription.")
-    organization: str | None = setting(None, "OpenAI organization to bill.")
-    project: str | None = setting(None, "OpenAI project to bill.")
+    organization: str | None = setting(None, "OpenAI organization to bill.", header=True)
+    project: str | None = setting(None, "OpenAI project to bill.", header=True)
     safety_identifier: str | None = setting(
-        None, "Stable id of the end user that gives no name away."
+        None, "Stable id of the end user that gives no name away.", header=True
     )
     headers: Mapping[str, str] = secret(
         "More headers for the upgrade; may hold secrets.", default={}
@@ -59,16 +59,21 @@ class OpenAIConfig(Credential):
         return self.host.endswith((".openai.azure.com", ".services.ai.azure.com"))
 
     @property
+    def url(self) -> SplitResult:
+        """The base URL in parts; all are empty when it is none, which `websocket_url` refuses."""
+        try:
+            return urlsplit(self.base_url.strip())
+        except ValueError:
+            return urlsplit("")
+
+    @property
     def host(self) -> str:
         """Host of the base URL in lower case; empty when it has none."""
-        try:
-            return urlsplit(self.base_url).hostname or ""
-        except ValueError:
-            return ""
+        return self.url.hostname or ""
 
     def transcription(self) -> dict[str, Any] | None:
         """Write the transcription setting as the session object wants it."""
-        if self.transcription_model is None:
+        if not self.transcription_model:
             return None
         entry = {
             "model": self.transcription_model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from realtime_core.agent import Agent
 from realtime_core.capabilities import Capabilities
@@ -19,6 +19,10 @@ from realtime_openai._dialect import AZURE_GA, OPENAI_BETA, OPENAI_GA
 __all__ = ["OpenAIProvider", "provide"]
 
 _SLUG = "openai_realtime"
+_AZURE_PREVIEW_PATH = "/openai/realtime"
+_AZURE_PREVIEW_VERSION = "2025-04-01-preview"
+# Azure's preview path names the model by `deployment`, a SIP sideband by `call_id`.
+_NAMES_MODEL = frozenset({"model", "deployment", "call_id"})
 
 
 def _dialect(config: OpenAIConfig) -> Dialect:
@@ -29,28 +33,24 @@ def _dialect(config: OpenAIConfig) -> Dialect:
 
 def _endpoint(config: OpenAIConfig) -> str:
     """Complete the base URL (the rules stand on the provider's page of the documentation)."""
+    path = config.url.path.rstrip("/")
+    preview = config.is_azure and config.dialect == "beta"
+    if not path.endswith("/realtime"):
+        if config.is_azure and path in ("", "/openai"):
+            path = "/openai" if preview else "/openai/v1"
+        path = f"{path or '/v1'}/realtime"
+    preview = preview and path == _AZURE_PREVIEW_PATH
 
-    def path(given: str) -> str:
-        given = given.rstrip("/")
-        if given.endswith("/realtime"):
-            return given
-        if config.is_azure and given in ("", "/openai"):
-            given = "/openai/v1"
-        elif not given:
-            given = "/v1"
-        return f"{given}/realtime"
-
-    query = config.base_url.partition("?")[2]
-    # Azure's preview path names the model by `deployment`, a SIP sideband by `call_id`.
-    names_model = any(f"{key}=" in query for key in ("deployment", "call_id"))
-    if config.is_azure and config.dialect == "ga" and "api-version=" in query:
+    given = dict(parse_qsl(config.url.query, keep_blank_values=True))
+    if config.is_azure and config.dialect == "ga" and "api-version" in given:
         raise ConfigError(
             "credential.baseUrl: expected no api-version on Azure's /openai/v1 path, which refuses it; "
             'drop it, or set "dialect": "beta" for the preview path'
         )
-    return websocket_url(
-        config.base_url, path=path, query={} if names_model else {"model": config.model}
-    )
+    query = {"api-version": _AZURE_PREVIEW_VERSION} if preview else {}
+    if not given.keys() & _NAMES_MODEL and given.get("intent") != "transcription":
+        query["deployment" if preview else "model"] = config.model
+    return websocket_url(config.base_url, path=lambda _: path, query=query)
 
 
 def _headers(config: OpenAIConfig) -> dict[str, str]:
