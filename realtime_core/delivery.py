@@ -37,7 +37,7 @@ class CallbackDelivery:
         began = time.perf_counter()
         try:
             answer: object = self._on_event(event)
-        except Exception:  # noqa: BLE001 - whatever the application raises, the call goes on
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever the application raises, the call goes on
             _log.exception("on_event raised on %s; the session goes on", event.type)
             return True
         if answer is not None and inspect.isawaitable(answer):

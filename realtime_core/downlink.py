@@ -27,23 +27,39 @@ class Downlink:
     vendor: str
     deliver: Callable[[AssistantAudio], None]
     resampler: Resampler | None = None
+    _holds: tuple[str | None, str | None] | None = None
+    """Item and reply whose rest the resampler still holds."""
 
     def delta(self, delta: AudioDelta) -> None:
         """Deliver a piece."""
         pcm = delta.pcm
         if self.resampler is not None:
+            belongs = (delta.item_id, delta.response_id)
+            if self._holds is not None and self._holds != belongs:
+                self._finish(*self._holds, same_reply=self._holds[1] == delta.response_id)
+            self._holds = belongs
             pcm = self.resampler.process(pcm)
         self._deliver(pcm, delta.item_id, delta.response_id, delta.raw)
 
     def end(self, end: AudioEnd) -> None:
         """Deliver what the resampler still holds of an item."""
-        if self.resampler is not None:
-            self._deliver(self.resampler.flush(), end.item_id, end.response_id, None)
+        if self.resampler is not None and self._holds is not None:
+            self._finish(*self._holds, same_reply=self._holds[1] == end.response_id)
 
     def clear(self) -> None:
         """Forget it: the reply was cut."""
+        self._holds = None
         if self.resampler is not None:
             self.resampler.clear()
+
+    def _finish(self, item_id: str | None, response_id: str | None, *, same_reply: bool) -> None:
+        """Deliver the rest of an item; that of a reply which has ended meanwhile is forgotten."""
+        if self.resampler is None:
+            return
+        rest = self.resampler.flush()
+        self._holds = None
+        if same_reply:
+            self._deliver(rest, item_id, response_id, None)
 
     def _deliver(
         self, pcm: bytes, item_id: str | None, response_id: str | None, raw: str | None

@@ -181,6 +181,11 @@ class SessionAgent(Agent):
             self._refuse_start(error)
         except asyncio.CancelledError:
             pass  # whoever cancelled has refused the start
+        except Exception as error:  # noqa: BLE001 - a transport's bug must not leave the start without a reason
+            _log.exception("%s: the connect failed", self.vendor)
+            self._refuse_start(
+                ConnectError(f"the connect failed inside the SDK: {type(error).__name__}")
+            )
         else:
             await self._converse()
         finally:
@@ -232,6 +237,8 @@ class SessionAgent(Agent):
                 await self._transport.close()
         except TimeoutError:
             _log.info("%s: the peer did not say goodbye within the limit", self.vendor)
+        except Exception:  # noqa: BLE001 - it is over anyway
+            _log.exception("%s: the goodbye failed", self.vendor)
 
     def _refuse_start(self, error: RealtimeError) -> None:
         if self._opened is not None and not self._opened.done():
@@ -277,8 +284,8 @@ class SessionAgent(Agent):
                 return
         frame = self._wire.audio_frame(pcm)
         uplink = self._uplink
-        if uplink.is_full and self.options.when_full == "wait":
-            await uplink.room()
+        if self.options.when_full == "wait" and not uplink.has_room_for(audio_ms):
+            await uplink.room(audio_ms)
             if self._closed:
                 raise AgentClosedError("push_audio: the session ended while waiting for room")
         if uplink.send(frame, audio_ms) and not self._stalled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import islice
 
 from realtime_core.transport import Transport
 
@@ -33,10 +34,9 @@ class Uplink:
         self._room = asyncio.Event()
         self._ended = False
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the bound is reached."""
-        return self._queued_ms >= self._limit_ms
+    def has_room_for(self, audio_ms: float) -> bool:
+        """Say whether so much audio can be queued without dropping any; a single frame always fits."""
+        return not self._queued_ms or self._queued_ms + audio_ms <= self._limit_ms
 
     @property
     def needs_pump(self) -> bool:
@@ -60,7 +60,7 @@ class Uplink:
             return False
         self._queue.append((frame, audio_ms))
         self._queued_ms += audio_ms
-        return self._drop_oldest()
+        return audio_ms > 0 and self._drop_oldest()
 
     def send_now(self, frame: bytes) -> None:
         """Send a frame of the start, past the held audio."""
@@ -78,12 +78,11 @@ class Uplink:
             self._queued_ms -= audio_ms
             self._transport.send(frame)
             self.frames_sent += 1
-            if not self.is_full:
-                self._room.set()
+            self._room.set()
 
-    async def room(self) -> None:
-        """Wait until the queue is below its bound, or the session has ended."""
-        while self.is_full and not self._ended:
+    async def room(self, audio_ms: float) -> None:
+        """Wait until so much audio fits, or the session has ended."""
+        while not self.has_room_for(audio_ms) and not self._ended:
             self._room.clear()
             await self._room.wait()
 
@@ -97,7 +96,8 @@ class Uplink:
     def _drop_oldest(self) -> bool:
         dropped = False
         while self._queued_ms > self._limit_ms:
-            for index, (_, audio_ms) in enumerate(self._queue):
+            # The newest stays, even when it alone is longer than the bound.
+            for index, (_, audio_ms) in enumerate(islice(self._queue, len(self._queue) - 1)):
                 if audio_ms:
                     del self._queue[index]
                     self._queued_ms -= audio_ms

@@ -21,6 +21,8 @@ class Verdict:
     """The session is over."""
     benign: bool
     """A harmless race, only logged."""
+    code_is_fatal: bool = False
+    """Fatal by its own code or type, not because this server closes after an error event of this type."""
 
 
 def _text(value: Any) -> str | None:
@@ -68,14 +70,15 @@ class ErrorTable:
         """
         fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
         code, kind_of_error = _text(fields.get("code")), _text(fields.get("type"))
-        message = _text(fields.get("message")) or (_text(error) or "the vendor gave no reason")
+        message = _text(fields.get("message")) or _text(fields.get("reason")) or _text(error)
+        message = message or "the vendor gave no reason"
         lowered = message.lower()
         by_code, by_type = self.kinds.get(code or ""), self.kinds.get(kind_of_error or "")
         by_text = _first(self.fragments, lowered)
         if code is None and kind_of_error in self.generic_types:
             by_type = by_text or by_type
         kind = by_code or by_type or by_text or ErrorKind.VENDOR
-        fatal = code in self.fatal or kind_of_error in self.fatal
+        fatal = listed = code in self.fatal or kind_of_error in self.fatal
         if self.surviving_types is not None and kind_of_error is not None:
             fatal = fatal or kind_of_error not in self.surviving_types
         benign = code in self.benign
@@ -92,6 +95,7 @@ class ErrorTable:
             ),
             fatal=fatal and not benign,
             benign=benign,
+            code_is_fatal=listed and not benign,
         )
 
     def close_kind(self, code: int, reason: str) -> ErrorKind:

@@ -119,6 +119,7 @@ class OpenAIWire(WireProtocol):
         self._session_id: str | None = None
         self._limit_at: float | None = None
         self._uncommitted_bytes = 0
+        self._follow_up_due = False
         self._inbox = Inbox(codec, dialect.translate, dialect.drops_duplicates, secrets)
         self._handlers = self._handler_table()
 
@@ -138,7 +139,6 @@ class OpenAIWire(WireProtocol):
             "error": self._on_error,
             "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": caller.stopped,
-            "input_audio_buffer.committed": self._on_committed,
             "conversation.item.input_audio_transcription.delta": caller.partial,
             "conversation.item.input_audio_transcription.completed": caller.final,
             "conversation.item.input_audio_transcription.failed": self._on_transcript_failed,
@@ -208,6 +208,7 @@ class OpenAIWire(WireProtocol):
     def cancel(self, played_ms: int | None, now: float) -> None:
         """Cancel the running reply, mute it, and drop requests that wait."""
         self._asking.give_up()
+        self._follow_up_due = False
         reply = self._replies.current
         if reply is not None and not reply.muted:
             self._asking.cancel(reply.response_id)
@@ -229,8 +230,8 @@ class OpenAIWire(WireProtocol):
         self._replies.open_calls.discard(call_id)
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
         self._send("conversation.item.create", item=item)
-        if not self._replies.open_calls:
-            self._ask(now)
+        self._follow_up_due = True
+        self._follow_up(now)
 
     def report_playback(self, item_id: str, played_ms: int, final: bool, now: float) -> None:
         """Nothing to tell the vendor before a reply is cut."""
@@ -266,7 +267,7 @@ class OpenAIWire(WireProtocol):
 
     def deadline(self) -> float | None:
         """Say when a wait runs out: acknowledgement, silent reply, or the vendor's goodbye."""
-        if self._limit_at is not None:
+        if self.state in (WireState.STARTING, WireState.ENDING):
             return self._limit_at
         if self.state is not WireState.OPEN:
             return None
@@ -378,7 +379,9 @@ class OpenAIWire(WireProtocol):
         self._effects.append(SessionOpen(vendor=self.vendor, session_id=self._session_id))
 
     def _on_error(self, event: ServerFrame, now: float) -> None:
-        verdict = self._judge(event.get("error", event))
+        # Some compatible servers write the fields into the event itself, whose type is no type of error.
+        flat = {key: value for key, value in event.items() if key not in ("type", "event_id")}
+        verdict = self._judge(event.get("error", flat))
         error = verdict.error
         if self.state is WireState.STARTING:
             self._refuse(
@@ -392,8 +395,8 @@ class OpenAIWire(WireProtocol):
             return
         if self.state is not WireState.OPEN:
             return
-        running = self._asking.is_refusal(error)
-        if verdict.benign or running:
+        # A harmless race answers another command, whatever event it names or does not.
+        if verdict.benign or self._asking.is_refusal(error, now):
             _log.info("%s: a harmless race: %s (code %s)", self.vendor, error, error.code)
             return
         self._error(error, fatal=verdict.fatal)
@@ -409,9 +412,6 @@ class OpenAIWire(WireProtocol):
             self._replies.mute(now)
         self._caller.started(event, interrupts=interrupts)
 
-    def _on_committed(self, event: ServerFrame, now: float) -> None:
-        self._uncommitted_bytes = 0
-
     def _on_transcript_failed(self, event: ServerFrame, now: float) -> None:
         self._caller.failed(event, now)
         self._error(self._judge(event.get("error")).error)
@@ -424,25 +424,39 @@ class OpenAIWire(WireProtocol):
     def _on_response_done(self, event: ServerFrame, now: float) -> None:
         ended = self._replies.done(event, now)
         if ended is None:
+            if self._replies.current is None:  # of a reply that never showed and held up a wish
+                self._asking.ended(now)
             return
         status, details = ended
         fatal = False
         if status in ("failed", "incomplete"):  # the caller hears nothing more, so it must show
-            verdict = self._judge(details)
-            error: RealtimeError = verdict.error
-            fatal = verdict.fatal and status == "failed"
-            if status == "incomplete":
-                details = self._inbox.error_of(details)
-                reason = details.get("reason") if isinstance(details, dict) else details
-                error = VendorError(f"the reply is incomplete: {reason}", code=str(reason))
+            error: RealtimeError
+            if status == "failed":
+                verdict = self._judge(details)
+                error = verdict.error
+                fatal = verdict.code_is_fatal
+            else:
+                reason = self._inbox.error_of(details)
+                reason = reason.get("reason") if isinstance(reason, dict) else reason
+                code = reason if isinstance(reason, str) and reason else None
+                error = VendorError(
+                    f"the reply is incomplete: {code or 'no reason given'}", code=code
+                )
             self._error(error, fatal=fatal)
         self._replies.end(status, object_at(event, "response").get("usage"))
         if fatal:
             self._end_soon(now)
         else:
+            self._follow_up(now)
             self._asking.ended(now)
 
     # Pieces
+
+    def _follow_up(self, now: float) -> None:
+        """Ask for one reply to all results, once the calling reply has ended and every call is answered."""
+        if self._follow_up_due and self._replies.current is None and not self._replies.open_calls:
+            self._follow_up_due = False
+            self._ask(now)
 
     def _judge(self, error: Any) -> Verdict:
         return self.dialect.errors.judge(self._inbox.error_of(error))

@@ -82,9 +82,11 @@ class Asking:
     def ended(self, now: float) -> None:
         """Note that the running reply ended; the next wish goes out."""
         self._arbiter.ended()
+        if self._arbiter.asked is None:
+            self.asked_at = None
         self._send_next(now)
 
-    def is_refusal(self, error: VendorError) -> bool:
+    def is_refusal(self, error: VendorError, now: float) -> bool:
         """
         Take note of an error, should it answer the request on its way.
 
@@ -96,8 +98,11 @@ class Asking:
         asked = self._arbiter.asked
         # A wire that names no event leaves only the oldest open request to blame.
         if asked is not None and (running or error.event_id in (None, asked.event_id)):
-            self._arbiter.refused(because_running=running and not self._unwanted)
-            self.asked_at, self._unwanted = None, False
+            kept = running and not self._unwanted
+            self._arbiter.refused(because_running=kept)
+            # The reply said to run must show itself, or the wish would wait for ever.
+            self.asked_at, self._unwanted = (now if kept else None), False
+            self._send_next(now)
         return running
 
     def _send_next(self, now: float) -> None:

@@ -1,0 +1,170 @@
+"""Tool calls on the wire; who runs them is another matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from realtime_core.errors import ConfigError
+
+from .kit import (
+    Talk,
+    call,
+    created,
+    done,
+    every_dialect,
+    item_done,
+    message,
+    speech,
+)
+
+
+def answer(talk: Talk, call_id: str) -> Talk:
+    talk.wire.send_tool_result(call_id, f"result of {call_id}", talk.now)
+    return talk
+
+
+@every_dialect
+def test_a_call_is_told_once_however_often_it_is_said(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created())
+    arguments = {
+        "type": "response.function_call_arguments.done",
+        "response_id": "R1",
+        "call_id": "C1",
+    }
+    talk.say({**arguments, "name": "look", "arguments": "{}"})
+    talk.say(item_done(call("C1")), item_done(call("C1")), done(output=[call("C1")]))
+    assert talk.told() == [("call", "C1", "look", {}), ("end", "R1", "completed")]
+
+
+@every_dialect
+def test_a_call_that_was_missed_is_made_up_from_the_end(dialect: str) -> None:
+    talk = (
+        Talk(dialect).open().say(created(), done(output=[message("Wait."), call("C1"), call("C2")]))
+    )
+    assert [each[:2] for each in talk.told()] == [
+        ("text", "Wait."),
+        ("call", "C1"),
+        ("call", "C2"),
+        ("end", "R1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ('{"city": "Berlin"}', {"city": "Berlin"}),
+        (' {"city": "Berlin"}', {"city": "Berlin"}),
+        ("", {}),
+        ("  ", {}),
+        ("null", {}),
+        ("[1]", {}),
+        ("7", {}),
+        ('{"city": Berlin', {}),
+        ("[" * 100_000, {}),
+        (None, {}),
+        (7, {}),
+        ({"city": "Berlin"}, {"city": "Berlin"}),
+    ],
+)
+@every_dialect
+def test_arguments_are_an_object_whatever_was_sent(dialect: str, text: Any, parsed: Any) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1", text)))
+    assert talk.told() == [("call", "C1", "look", parsed)]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "in_progress", "", 7])
+@every_dialect
+def test_a_call_that_is_not_whole_is_not_told(dialect: str, status: Any) -> None:
+    item = {**call("C1"), "status": status}
+    talk = Talk(dialect).open().say(created(), item_done(item), done(output=[item]))
+    assert talk.told() == [("end", "R1", "completed")]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
+@every_dialect
+def test_a_call_first_seen_in_a_reply_that_was_cut_is_not_told(dialect: str, status: str) -> None:
+    talk = Talk(dialect).open().say(created(), speech(), done(status=status, output=[call("C1")]))
+    assert talk.told_of("call") == []
+
+
+@pytest.mark.parametrize("status", ["completed", None])
+@every_dialect
+def test_a_call_without_a_status_is_whole(dialect: str, status: str | None) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1", status=status)))
+    assert talk.told_of("call") == [("call", "C1", "look", {})]
+
+
+@pytest.mark.parametrize("gone", ["name", "call_id"])
+@every_dialect
+def test_a_call_needs_a_name_and_an_id(dialect: str, gone: str) -> None:
+    item = {key: value for key, value in call("C1").items() if key != gone}
+    talk = Talk(dialect).open().say(created(), item_done(item), done())
+    calls = talk.told_of("call")
+    # Some compatible servers give a call's id as the item's.
+    assert calls == ([("call", "item_C1", "look", {})] if gone == "call_id" else [])
+
+
+@every_dialect
+def test_the_end_names_the_tools(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), done(output=[call("C1"), call("C2")]))
+    (*_, end) = talk.effects()
+    assert getattr(end, "tool_names", None) == ("look", "look")
+
+
+@every_dialect
+def test_a_result_is_an_item_and_the_last_one_asks_for_the_follow_up(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")), item_done(call("C2")), done())
+    (first,) = answer(talk, "C1").sent()
+    assert first["item"] == {
+        "type": "function_call_output",
+        "call_id": "C1",
+        "output": "result of C1",
+    }
+    assert answer(talk, "C2").kinds() == ["conversation.item.create", "response.create"]
+    assert talk.say(created("R2"), done("R2")).sent() == []
+
+
+@every_dialect
+def test_results_given_while_the_reply_runs_ask_when_it_has_ended(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")))
+    assert answer(talk, "C1").kinds() == ["conversation.item.create"]
+    assert talk.say(done(output=[call("C1")])).kinds() == ["response.create"]
+
+
+@every_dialect
+def test_a_follow_up_waits_for_calls_that_come_later_in_the_same_reply(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")))
+    answer(talk, "C1")
+    talk.say(item_done(call("C2")), done(output=[call("C1"), call("C2")]))
+    assert talk.kinds() == ["conversation.item.create"]
+    assert answer(talk, "C2").kinds() == ["conversation.item.create", "response.create"]
+
+
+@every_dialect
+def test_a_result_for_no_call_is_refused_here(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), done(output=[call("C1")]))
+    answer(talk, "C1")
+    talk.sent()
+    for call_id in ("C1", "C9", ""):
+        with pytest.raises(ConfigError, match="no tool call"):
+            answer(talk, call_id)
+    assert talk.sent() == []
+
+
+@every_dialect
+def test_an_odd_output_is_no_call_and_no_text(dialect: str) -> None:
+    output: list[Any] = [
+        None,
+        7,
+        [],
+        "call",
+        {},
+        {"type": "mcp_call", "id": "M"},
+        {"type": ["message"]},
+    ]
+    talk = Talk(dialect).open().say(created(), done(output=output), created("R2"))
+    talk.say({"type": "response.output_item.done", "response_id": "R2", "item": None})
+    talk.say(done("R2", output="none"))
+    assert talk.told() == [("end", "R1", "completed"), ("end", "R2", "completed")]
