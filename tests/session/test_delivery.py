@@ -229,15 +229,7 @@ async def test_audio_of_an_item_is_whole_whatever_the_resampler_holds() -> None:
     await line.agent.close()
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        pytest.param(
-            status,
-        )
-        for status in ("completed", "cancelled", "failed", "incomplete")
-    ],
-)
+@pytest.mark.parametrize("status", ["completed", "cancelled", "failed", "incomplete"])
 async def test_a_reply_never_begins_with_the_rest_of_another(status: str) -> None:
     line = await Line(output_sample_rate=8000).open()
     end = {"type": "response.done", "response": {"id": "R1", "status": status}}

@@ -174,15 +174,7 @@ def _broken(frame: Frame) -> list[Frame]:
     return versions
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(
-            number,
-        )
-        for number, frame in enumerate(SCRIPT)
-    ],
-)
+@pytest.mark.parametrize("number", range(len(SCRIPT)))
 @on("openai_ga", "openai_beta", "dashscope_omni")  # the others read as these do
 def test_any_field_may_be_missing_null_or_of_a_wrong_type(dialect: str, number: int) -> None:
     for frame in _broken(SCRIPT[number]):
