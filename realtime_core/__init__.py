@@ -44,7 +44,7 @@ from realtime_core.registry import (
 )
 from realtime_core.stats import SessionStats
 from realtime_core.tools import Tool, ToolHandler, tools_for_session
-from realtime_core.usage import Usage
+from realtime_core.usage import Transcription, Usage
 
 __all__ = [
     "Agent",
@@ -77,6 +77,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolHandler",
+    "Transcription",
     "UnknownProviderError",
     "UnsupportedError",
     "Usage",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -160,6 +160,21 @@ class Agent(ABC):
             played_ms: Heard so far of this item, in ms.
             final: Nothing more of it will be played.
         """
+
+    def on_cut(self, listener: Callable[[], None]) -> None:
+        """
+        Be called whenever a reply is cut, by the caller's speech or by `cancel`: stop playing at once.
+
+        Args:
+            listener: A plain, fast function; called on the session's loop, before the event that tells of it. A
+                `Playout` registers itself.
+        """
+        self.__dict__.setdefault("_cut_listeners", []).append(listener)
+
+    def tell_cut(self) -> None:
+        """Call the listeners of `on_cut`; for providers, at the moment they cut a reply."""
+        for listener in self.__dict__.get("_cut_listeners", ()):
+            listener()
 
     @abstractmethod
     async def close(self) -> None:

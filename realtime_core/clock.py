@@ -29,11 +29,16 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The running event loop's own time."""
+    """The event loop's own time; for one loop, the one it is first asked on."""
+
+    def __init__(self) -> None:
+        self._time: Callable[[], float] | None = None
 
     def now(self) -> float:
         """Give the loop's time."""
-        return asyncio.get_running_loop().time()
+        if self._time is None:
+            self._time = asyncio.get_running_loop().time
+        return self._time()
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call at a time of the loop's."""

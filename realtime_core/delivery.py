@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from realtime_core.audio import pcm_ms
 from realtime_core.events import AssistantAudio, Event, SessionClose
+from realtime_core.log import SessionLog
 
 __all__ = ["QUEUE_LIMIT_MS", "CallbackDelivery", "QueueDelivery"]
 
@@ -19,8 +19,6 @@ QUEUE_LIMIT_MS = 600_000.0
 _QUEUE_LIMIT_EVENTS = 100_000
 _SLOW_CALLBACK_S = 0.05
 
-_log = logging.getLogger("realtime_core.delivery")
-
 
 class CallbackDelivery:
     """Calls the application there and then; nothing is ever waiting."""
@@ -28,8 +26,9 @@ class CallbackDelivery:
     dropped: int = 0
     """Nothing is ever dropped here."""
 
-    def __init__(self, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, on_event: Callable[[Event], None], log: SessionLog) -> None:
         self._on_event = on_event
+        self._log = log
         self._warned_slow = False
 
     def put(self, event: Event) -> bool:
@@ -37,13 +36,14 @@ class CallbackDelivery:
         began = time.perf_counter()
         try:
             answer: object = self._on_event(event)
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever the application raises, the call goes on
-            _log.exception("on_event raised on %s; the session goes on", event.type)
+        # A cancelled future's result raises CancelledError; it is no more than any other fault.
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the call goes on
+            self._log.exception("on_event raised on %s; the session goes on", event.type)
             return True
         if answer is not None and inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()
-            _log.error(
+            self._log.error(
                 "on_event returned an awaitable on %s, which is never awaited; "
                 "use a plain function, or `async for event in agent`",
                 event.type,
@@ -51,7 +51,7 @@ class CallbackDelivery:
         took = time.perf_counter() - began
         if took > _SLOW_CALLBACK_S and not self._warned_slow:
             self._warned_slow = True
-            _log.warning(
+            self._log.warning(
                 "on_event took %.0f ms on %s; it holds up this session, keep it short",
                 took * 1000,
                 event.type,

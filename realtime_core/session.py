@@ -8,13 +8,13 @@ wire asks there and then; the application's callback runs on it, with no queue o
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import final
 
 from realtime_core.agent import Agent
 from realtime_core.alarm import Alarm
-from realtime_core.audio import BYTES_PER_SAMPLE, Resampler, ResamplerFactory, pcm_ms, whole_samples
+from realtime_core.audio import Resampler, ResamplerFactory, whole_samples
+from realtime_core.audio_in import AudioIn
 from realtime_core.capabilities import Capabilities
 from realtime_core.clock import Clock, LoopClock
 from realtime_core.delivery import CallbackDelivery, QueueDelivery
@@ -26,13 +26,22 @@ from realtime_core.errors import (
     ErrorKind,
     RealtimeError,
     SessionLostError,
-    UnsupportedError,
 )
-from realtime_core.events import ErrorEvent, Event, SessionClose, SessionOpen
+from realtime_core.events import (
+    AssistantText,
+    ErrorEvent,
+    Event,
+    SessionClose,
+    SessionOpen,
+    ToolCall,
+)
 from realtime_core.keepalive import PING_EVERY_S, Keepalive
+from realtime_core.log import SessionLog
 from realtime_core.meter import Meter
 from realtime_core.options import Options
+from realtime_core.refusal import nobody_fetches, not_open, start_too_slow, unsupported
 from realtime_core.stats import SessionStats
+from realtime_core.tool_runner import ToolRunner, output_text
 from realtime_core.transport import ConnectionClosed, Transport
 from realtime_core.uplink import Uplink
 from realtime_core.wire import (
@@ -49,10 +58,6 @@ __all__ = ["CLOSE_LIMIT_S", "SessionAgent"]
 
 CLOSE_LIMIT_S = 2.0
 """How long `Agent.close` waits for the goodbye."""
-_LONGEST_FRAME_MS = 200
-_SPLIT_FRAME_MS = 100
-
-_log = logging.getLogger("realtime_core.session")
 
 
 @final
@@ -80,18 +85,27 @@ class SessionAgent(Agent):
         """Connect nothing and start nothing; may be called outside an event loop."""
         self.vendor: str = wire.vendor
         self.options: Options = options
+        self._log = SessionLog("realtime_core.session", wire.vendor)
         self._wire = wire
         self._transport = transport
         self._new_resampler = resampler
         self._clock: Clock = clock if clock is not None else LoopClock()
         self._delivery: CallbackDelivery | QueueDelivery = (
-            CallbackDelivery(options.on_event)
+            CallbackDelivery(options.on_event, self._log)
             if options.on_event is not None
             else QueueDelivery(options.output_sample_rate)
         )
         self._uplink = Uplink(transport, options.max_buffered_ms)
         self._meter = Meter(options.input_sample_rate, options.output_sample_rate)
-        self._to_wire = self._resampler_between(options.input_sample_rate, wire.input_rate_hz)
+        self._audio_in = AudioIn(
+            options.input_sample_rate,
+            wire,
+            self._uplink,
+            self._resampler_between(options.input_sample_rate, wire.input_rate_hz),
+            options.when_full == "wait",
+            self._on_queued,
+        )
+        self._tools = ToolRunner(options, self._on_tool_answer, self._log)
         self._downlink = Downlink(wire.vendor, self._deliver)
         self._keepalive = Keepalive(transport, self._clock, self._on_peer_dead)
         self._session_open = False
@@ -114,8 +128,10 @@ class SessionAgent(Agent):
     def stats(self) -> SessionStats:
         """A snapshot of the figures."""
         return self._meter.snapshot(
+            audio_in_bytes=self._audio_in.pushed_bytes,
             frames_sent=self._uplink.frames_sent,
             frames_ignored=self._wire.frames_ignored,
+            transcription=self._wire.transcription,
             drops={
                 "input_full_ms": round(self._uplink.dropped_ms),
                 "late_audio": self._wire.late_audio,
@@ -159,10 +175,14 @@ class SessionAgent(Agent):
 
     async def _owner_gone(self) -> None:
         """Stop the owner and wait for its goodbye, which is bounded; cancelling the wait leaves it to it."""
-        owner = self._owner
-        if owner is asyncio.current_task():
+        owner, current = self._owner, asyncio.current_task()
+        if owner is current:
             return
         self._stop_owner()
+        if self._tools.owns(
+            current
+        ):  # a tool that closes the session must not wait for its own end
+            return
         if owner is not None:
             await asyncio.wait({owner}, timeout=CLOSE_LIMIT_S + 1)
         self._let_go()
@@ -182,7 +202,7 @@ class SessionAgent(Agent):
         except asyncio.CancelledError:
             pass  # whoever cancelled has refused the start
         except Exception as error:  # noqa: BLE001 - a transport's bug must not leave the start without a reason
-            _log.exception("%s: the connect failed", self.vendor)
+            self._log.exception("the connect failed")
             self._refuse_start(
                 ConnectError(f"the connect failed inside the SDK: {type(error).__name__}")
             )
@@ -212,7 +232,7 @@ class SessionAgent(Agent):
             wire.close(clock.now())
             self._beat()
         except Exception as error:  # noqa: BLE001 - a bug must not end a call in silence
-            _log.exception("%s: the session failed", self.vendor)
+            self._log.exception("the session failed")
             what = f"the session failed inside the SDK: {type(error).__name__}"
             self._refuse_start(ConnectError(what))
             wire.fail(SessionLostError(what), clock.now())
@@ -226,6 +246,7 @@ class SessionAgent(Agent):
         self._wire_alarm.stop()
         self._start_alarm.stop()
         self._uplink.end()
+        self._tools.stop()
         if self._pump is not None:
             self._pump.cancel()
         self._delivery.finish()
@@ -236,23 +257,16 @@ class SessionAgent(Agent):
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 await self._transport.close()
         except TimeoutError:
-            _log.info("%s: the peer did not say goodbye within the limit", self.vendor)
+            self._log.info("the peer did not say goodbye within the limit")
         except Exception:  # noqa: BLE001 - it is over anyway
-            _log.exception("%s: the goodbye failed", self.vendor)
+            self._log.exception("the goodbye failed")
 
     def _refuse_start(self, error: RealtimeError) -> None:
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(error)
 
     def _start_took_too_long(self) -> None:
-        self._refuse_start(
-            ConnectError(
-                f"the vendor did not open the session within {self.options.start_timeout_s:g} s "
-                "(Options.start_timeout_s)",
-                kind=ErrorKind.STALLED,
-                retryable=True,
-            )
-        )
+        self._refuse_start(start_too_slow(self.options.start_timeout_s))
 
     # Commands
 
@@ -261,49 +275,17 @@ class SessionAgent(Agent):
         size = whole_samples(pcm)
         if not self._session_open:
             self._check_may_push()
-        if not size:
-            return
         if isinstance(pcm, memoryview):
             pcm = pcm.cast("B")  # from here on, len() counts bytes
-        rate_hz = self.options.input_sample_rate
-        audio_ms = pcm_ms(size, rate_hz)
-        self._meter.audio_in_bytes += size
-        if audio_ms > _LONGEST_FRAME_MS:
-            step = _SPLIT_FRAME_MS * rate_hz // 1000 * BYTES_PER_SAMPLE
-            view = memoryview(pcm)
-            for at in range(0, size, step):
-                piece = view[at : at + step]
-                await self._push_frame(piece, pcm_ms(piece.nbytes, rate_hz))
-        else:
-            await self._push_frame(pcm, audio_ms)
-
-    async def _push_frame(self, pcm: bytes | bytearray | memoryview, audio_ms: float) -> None:
-        if self._to_wire is not None:
-            pcm = self._to_wire.process(pcm)
-            if not pcm:
-                return
-        frame = self._wire.audio_frame(pcm)
-        uplink = self._uplink
-        if self.options.when_full == "wait" and not uplink.has_room_for(audio_ms):
-            await uplink.room(audio_ms)
-            if self._closed:
-                raise AgentClosedError("push_audio: the session ended while waiting for room")
-        if uplink.send(frame, audio_ms) and not self._stalled:
-            self._stalled = True  # announced once a stall, and at the opening when it began before
-            if self._session_open:
-                self._announce_drop()
-        if uplink.needs_pump:
-            self._start_pump()
+        if size:
+            await self._audio_in.push(pcm, size)
 
     async def commit_input_audio(self) -> None:
         """Flush what the resampler holds, commit, and ask for the reply."""
         now = self._ready("commit_input_audio")
         if not self.options.disable_server_vad:
             return
-        if self._to_wire is not None:
-            tail = self._to_wire.flush()
-            if tail:
-                self._uplink.send(self._wire.audio_frame(tail))
+        self._audio_in.flush()
         if self._wire.commit_input_audio(now):
             self._meter.caller_ended(now)
         self._beat()
@@ -311,8 +293,7 @@ class SessionAgent(Agent):
     async def clear_input_audio(self) -> None:
         """Throw away audio here and at the vendor."""
         now = self._ready("clear_input_audio")
-        if self._to_wire is not None:
-            self._to_wire.clear()
+        self._audio_in.clear()
         self._wire.clear_input_audio(now)
         self._beat()
 
@@ -350,13 +331,18 @@ class SessionAgent(Agent):
     async def send_tool_result(self, call_id: str, output: str) -> None:
         """Answer a tool call."""
         now = self._ready("send_tool_result")
-        self._wire.send_tool_result(call_id, output, now)
+        self._wire.send_tool_result(call_id, output_text(output), now)
+        self._tools.answered(call_id)
         self._beat()
 
     def report_playback(self, item_id: str, played_ms: int, *, final: bool = False) -> None:
         """Take note; after the end of the session it is ignored."""
         if self._session_open:
-            self._wire.report_playback(item_id, played_ms, final, self._clock.now())
+            now = self._clock.now()
+            self._meter.played(item_id, played_ms, final, now)
+            self._wire.report_playback(item_id, played_ms, final, now)
+            if final:  # only a final report can settle a cut
+                self._beat()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """Iterate over the events."""
@@ -371,11 +357,9 @@ class SessionAgent(Agent):
         return self._clock.now()
 
     def _raise_not_open(self, command: str) -> None:
-        if self._closed or (self._owner is not None and self._wire.state is WireState.CLOSED):
-            raise AgentClosedError(f"{command}: the session is over")
-        if self._wire.state is WireState.ENDING:
-            raise AgentClosedError(f"{command}: the session is over after a fatal error")
-        raise AgentStateError(f"{command}: the session is not open yet; await start() first")
+        state = self._wire.state
+        over = self._closed or (self._owner is not None and state is WireState.CLOSED)
+        raise not_open(command, state, over=over)
 
     def _check_may_push(self) -> None:
         starting = self._owner is not None and self._wire.state in (
@@ -387,49 +371,53 @@ class SessionAgent(Agent):
 
     def _require(self, able: bool, command: str, flag: str) -> None:
         if not able:
-            raise UnsupportedError(
-                f"{command}: {self.vendor} cannot do that (capabilities.{flag} is false); "
-                "nothing was sent"
-            )
+            raise unsupported(command, self.vendor, flag)
 
     # The three beats
 
     def _beat(self) -> None:
         """Send what the wire wrote, carry out what it asks, arm the timer it wants."""
+        if self._delivering:  # a callback reported playback; the loop below sees to it, in order
+            return
+        wire, self._delivering = self._wire, True
+        try:
+            self._send_frames()
+            while effects := wire.take_effects():
+                for effect in effects:
+                    self._apply(effect)
+                self._send_frames()
+        finally:
+            self._delivering = False
+        self._wire_alarm.set(wire.deadline())
+
+    def _send_frames(self) -> None:
         for frame in self._wire.take_frames():
             if self._session_open:
                 self._uplink.send(frame)
             else:
                 self._uplink.send_now(frame)
-        if self._uplink.needs_pump:
-            self._start_pump()
-        self._carry_out()
-        self._wire_alarm.set(self._wire.deadline())
-
-    def _carry_out(self) -> None:
-        if self._delivering:  # a callback gave a command; the loop below takes its effects in order
-            return
-        self._delivering = True
-        try:
-            while effects := self._wire.take_effects():
-                for effect in effects:
-                    self._apply(effect)
-        finally:
-            self._delivering = False
+        self._start_pump()
 
     def _apply(self, effect: Effect) -> None:
         match effect:
             case AudioDelta():
                 self._downlink.delta(effect)
+            case AssistantText():  # as often as audio
+                self._deliver(effect)
             case AudioEnd():
                 self._downlink.end(effect)
             case FlushPlayback():
                 self._downlink.clear()
                 self._delivery.cut()
+                self._meter.cut(self._clock.now())
+                self.tell_cut()
             case StartRefused():
                 self._refuse_start(effect.error)
             case SessionOpen():
                 self._on_open(effect)
+            case ToolCall():
+                self._deliver(effect)
+                self._tools.run(effect)
             case SessionClose():
                 self._session_open = False
                 self._deliver(effect)
@@ -448,22 +436,16 @@ class SessionAgent(Agent):
             self._overflow()
 
     def _overflow(self) -> None:
-        self._wire.fail(
-            RealtimeError(
-                "ten minutes of events were not fetched; iterate over the agent all the time",
-                kind=ErrorKind.OVERFLOW,
-            ),
-            self._clock.now(),
-        )
+        self._wire.fail(nobody_fetches(), self._clock.now())
 
     def _on_open(self, event: SessionOpen) -> None:
         self._downlink.resampler = self._resampler_between(
             self._wire.output_rate_hz, self.options.output_sample_rate
         )
+        self._log.session_id = event.session_id
         self._session_open = True
         self._uplink.held = False
-        if self._uplink.needs_pump:
-            self._start_pump()
+        self._start_pump()
         self._meter.opened(self._clock.now())
         self._deliver(event)
         if self._stalled:
@@ -483,16 +465,22 @@ class SessionAgent(Agent):
         self._beat()
 
     def _announce_drop(self) -> None:
-        error = RealtimeError(
-            f"audio beyond {self.options.max_buffered_ms} ms (Options.max_buffered_ms) was dropped, oldest "
-            "first: the connection is slower than the caller; see stats.drops",
-            kind=ErrorKind.OVERFLOW,
-            retryable=True,
-        )
-        self._deliver(ErrorEvent(vendor=self.vendor, error=error))
+        self._deliver(ErrorEvent(vendor=self.vendor, error=self._uplink.too_slow()))
+
+    def _on_queued(self, dropped: bool) -> None:
+        self._start_pump()
+        if dropped and not self._stalled:
+            self._stalled = True  # announced once a stall, and at the opening when it began before
+            if self._session_open:
+                self._announce_drop()
+
+    def _on_tool_answer(self, call_id: str, output: str) -> None:
+        if self._session_open and self._wire.waits_for(call_id):
+            self._wire.send_tool_result(call_id, output, self._clock.now())
+            self._beat()
 
     def _start_pump(self) -> None:
-        if self._pump is None or self._pump.done():
+        if self._uplink.needs_pump and (self._pump is None or self._pump.done()):
             self._pump = asyncio.create_task(self._run_pump(), name=f"realtime {self.vendor}")
 
     async def _run_pump(self) -> None:

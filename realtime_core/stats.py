@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from realtime_core.usage import Usage
+from realtime_core.usage import Transcription, Usage
 
 __all__ = ["SessionStats"]
 
@@ -41,7 +41,13 @@ class SessionStats:
     """
     usage: Usage = field(factory=Usage)
     """Sum over all replies."""
+    transcription: Transcription = field(factory=Transcription)
+    """What transcribing the caller cost."""
     time_to_session_ms: float | None = None
     """From the call of `Agent.start` to `SessionOpen`."""
     last_response_latency_ms: float | None = None
     """From the last `UserSpeechEnded` (or commit) to the first audio of the reply to it, as received here."""
+    last_playout_latency_ms: float | None = None
+    """From the same moment to the first audio of the reply heard, by `Agent.report_playback`."""
+    last_silence_latency_ms: float | None = None
+    """From the cut of a reply to the first final report of what was heard: the line is silent."""

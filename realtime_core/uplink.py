@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from itertools import islice
 
+from realtime_core.errors import ErrorKind, RealtimeError
 from realtime_core.transport import Transport
 
 __all__ = ["Uplink"]
@@ -32,7 +33,7 @@ class Uplink:
         self._queue: deque[tuple[bytes, float]] = deque()
         self._queued_ms = 0.0
         self._room = asyncio.Event()
-        self._ended = False
+        self.ended = False
 
     def has_room_for(self, audio_ms: float) -> bool:
         """Say whether so much audio can be queued without dropping any; a single frame always fits."""
@@ -42,6 +43,14 @@ class Uplink:
     def needs_pump(self) -> bool:
         """Whether frames wait that only `pump` will send."""
         return bool(self._queue) and not self.held
+
+    def send_at_once(self, frame: bytes) -> bool:
+        """Send a frame if nothing is in its way, and say whether it was sent; the way of nearly every frame."""
+        if self.held or self._queue or self._transport.backlog():
+            return False
+        self._transport.send(frame)
+        self.frames_sent += 1
+        return True
 
     def send(self, frame: bytes, audio_ms: float = 0.0) -> bool:
         """
@@ -54,9 +63,7 @@ class Uplink:
         Returns:
             Whether audio had to be dropped.
         """
-        if not self.held and not self._queue and self._transport.backlog() == 0:
-            self._transport.send(frame)
-            self.frames_sent += 1
+        if self.send_at_once(frame):
             return False
         self._queue.append((frame, audio_ms))
         self._queued_ms += audio_ms
@@ -69,10 +76,10 @@ class Uplink:
 
     async def pump(self) -> None:
         """Send what is queued as the connection takes it; returns when the queue is empty."""
-        while self._queue and not self._ended:
+        while self._queue and not self.ended:
             if self._transport.backlog():
                 await self._transport.drained()
-                if self._ended:
+                if self.ended:
                     return
             frame, audio_ms = self._queue.popleft()
             self._queued_ms -= audio_ms
@@ -80,15 +87,24 @@ class Uplink:
             self.frames_sent += 1
             self._room.set()
 
+    def too_slow(self) -> RealtimeError:
+        """Make the error that tells of dropped audio."""
+        return RealtimeError(
+            f"audio beyond {self._limit_ms:g} ms (Options.max_buffered_ms) was dropped, oldest first: the "
+            "connection is slower than the caller; see stats.drops",
+            kind=ErrorKind.OVERFLOW,
+            retryable=True,
+        )
+
     async def room(self, audio_ms: float) -> None:
         """Wait until so much audio fits, or the session has ended."""
-        while not self.has_room_for(audio_ms) and not self._ended:
+        while not self.has_room_for(audio_ms) and not self.ended:
             self._room.clear()
             await self._room.wait()
 
     def end(self) -> None:
         """Forget everything and let the waiting go."""
-        self._ended = True
+        self.ended = True
         self._queue.clear()
         self._queued_ms = 0.0
         self._room.set()

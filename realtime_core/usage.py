@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import fields, frozen
 
-__all__ = ["Usage"]
+__all__ = ["Transcription", "Usage"]
 
 
 @frozen(kw_only=True)
@@ -42,3 +42,13 @@ class Usage:
             theirs: int | None = getattr(other, field.name)
             total[field.name] = theirs if mine is None else mine + (theirs or 0)
         return Usage(**total)
+
+
+@frozen(kw_only=True)
+class Transcription:
+    """What transcribing the caller cost; billed apart from the replies, by tokens or by time."""
+
+    tokens: int = 0
+    """All tokens the vendor reported."""
+    seconds: float = 0.0
+    """All seconds of audio the vendor reported."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, cast, final
 from urllib.parse import urlsplit
@@ -51,6 +51,9 @@ _STATUS_ADVICE: Final[Mapping[ErrorKind, str]] = {
 }
 
 
+_WriteFrame = Callable[[bytes, int], Coroutine[Any, Any, None]]
+
+
 class _RedirectRefusedError(Exception):
     """Following one would carry the key to another host."""
 
@@ -85,6 +88,7 @@ class _Socket(aiohttp.ClientWebSocketResponse[bool]):
     def __init__(self, reader: Any, writer: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(reader, writer, *args, **kwargs)
         self.write_transport: asyncio.WriteTransport = writer.transport
+        self.write_frame: _WriteFrame = writer.send_frame
 
 
 class _Shared:
@@ -226,11 +230,11 @@ class AiohttpTransport:
     def send(self, frame: bytes) -> None:
         """Write a text frame."""
         ws = self._ws
-        if ws is None or ws.closed:
+        if ws is None:
             return
         # aiohttp's coroutine writes in its first step, and waits only when asyncio's buffer is beyond its
         # high-water mark. That wait is left out: `backlog` tells, and `Uplink` holds back.
-        step = ws.send_frame(frame, WSMsgType.TEXT)
+        step = ws.write_frame(frame, WSMsgType.TEXT)
         try:
             step.send(None)
         except StopIteration:
@@ -258,7 +262,7 @@ class AiohttpTransport:
         ws = self._ws
         if ws is None or ws.closed:
             return
-        step = ws.send_frame(payload, kind)
+        step = ws.write_frame(payload, kind)
         try:
             step.send(None)
         except (StopIteration, ConnectionError):

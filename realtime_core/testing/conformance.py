@@ -37,14 +37,18 @@ from realtime_core.events import (
     AssistantTurnEnd,
     ErrorEvent,
     Event,
+    Interrupted,
     SessionClose,
     SessionOpen,
+    ToolCall,
     UserSpeechEnded,
     UserSpeechStarted,
 )
 from realtime_core.factory import new_agent_from_credential
 from realtime_core.options import Options
+from realtime_core.playout import Playout
 from realtime_core.testing.speech import silence, speech_like
+from realtime_core.tools import Tool
 
 __all__ = ["AgentConformance", "VendorDouble"]
 
@@ -69,6 +73,14 @@ class VendorDouble(Protocol):
     async def hold_reply(self) -> None:
         """Let the first reply of sessions started from now on begin, give some audio, and not end by itself."""
 
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Let the first reply of sessions started from now on be a call of this tool; the next one speaks."""
+
+    @property
+    def tool_answers(self) -> list[str]:
+        """Answers to tool calls that the vendor received, in order."""
+        ...
+
     async def break_connection(self) -> None:
         """Cut the connection of the newest session without a goodbye; nothing where there is none."""
 
@@ -83,11 +95,14 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.also: Callable[[Event], None] | None = None
         self._changed = asyncio.Event()
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         self.events.append(event)
+        if self.also is not None:
+            self.also(event)
         self._changed.set()
 
     def of(self, kind: type[E]) -> list[E]:
@@ -324,6 +339,105 @@ class AgentConformance(ABC):
             assert end.status == "cancelled"
             assert len(recorder.of(AssistantAudio)) == heard
             assert len(recorder.of(AssistantTurnEnd)) == 1
+
+        self.run(scenario)
+
+    def test_speech_cuts_a_reply_at_once_and_in_order(self) -> None:
+        """Speech during a reply: nothing stale is delivered or played, and the end comes in its order."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = _Recorder()
+            agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
+            if not agent.capabilities.server_vad:
+                return
+            playout = Playout(agent)
+            recorder.also = playout.feed
+            await vendor.hold_reply()
+            async with agent:
+                await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
+                playout.read()
+                await _say(agent, lambda: len(recorder.of(UserSpeechStarted)) > 1)
+                stale = recorder.of(UserSpeechStarted)[1]
+                assert stale.interrupts
+                assert playout.buffered_ms == 0
+                cut = await recorder.wait_for(Interrupted)
+                end = await recorder.wait_for(AssistantTurnEnd)
+            events = recorder.events
+            assert events.index(stale) < events.index(cut) < events.index(end)
+            assert end.status == "cancelled"
+            late = events[events.index(stale) : events.index(end)]
+            assert not any(isinstance(event, AssistantAudio) for event in late)
+            assert cut.heard_ms <= 20
+            assert cut.truncated == agent.capabilities.truncation
+
+        self.run(scenario)
+
+    def test_a_tool_is_run_once_and_answered(self) -> None:
+        """The call is an event, its handler runs, the answer goes back, and the model speaks."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = _Recorder()
+            ran: list[dict[str, Any]] = []
+
+            async def look_up(name: str, arguments: dict[str, Any]) -> str:
+                ran.append(arguments)
+                return f"{name} found it"
+
+            tool = Tool(name="look_up", handler=look_up)
+            options = _options(on_event=recorder, tools=(tool,))
+            agent = new_agent_from_credential(vendor.credential, options)
+            if not agent.capabilities.tools:
+                return
+            await vendor.call_tool("look_up", {"city": "Berlin"})
+            async with agent:
+                await _say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
+            assert ran == [{"city": "Berlin"}]
+            assert [call.arguments for call in recorder.of(ToolCall)] == ran
+            assert vendor.tool_answers == ["look_up found it"]
+            assert recorder.of(AssistantTurnEnd)[0].tool_names == ("look_up",)
+            assert recorder.of(AssistantAudio)
+
+        self.run(scenario)
+
+    def test_a_raising_tool_still_gets_an_answer(self) -> None:
+        """The model hears that it failed, without a traceback, and the call goes on."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = _Recorder()
+
+            def broken(name: str, arguments: dict[str, Any]) -> str:
+                raise RuntimeError("secret of the application")
+
+            options = _options(on_event=recorder, tools=(Tool(name="look_up", handler=broken),))
+            agent = new_agent_from_credential(vendor.credential, options)
+            if not agent.capabilities.tools:
+                return
+            await vendor.call_tool("look_up", {})
+            async with agent:
+                await _say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
+            assert len(vendor.tool_answers) == 1
+            assert "secret" not in vendor.tool_answers[0]
+
+        self.run(scenario)
+
+    def test_the_application_may_answer_a_call_by_itself(self) -> None:
+        """Without handlers `send_tool_result` answers, once; a second answer is refused."""
+
+        async def scenario(vendor: VendorDouble) -> None:
+            recorder = _Recorder()
+            options = _options(on_event=recorder, tools=(Tool(name="look_up"),))
+            agent = new_agent_from_credential(vendor.credential, options)
+            if not agent.capabilities.tools:
+                return
+            await vendor.call_tool("look_up", {})
+            async with agent:
+                await _say(agent, lambda: bool(recorder.of(ToolCall)))
+                call_id = recorder.of(ToolCall)[0].call_id
+                await agent.send_tool_result(call_id, "by hand")
+                with pytest.raises(ConfigError):
+                    await agent.send_tool_result(call_id, "again")
+                await recorder.wait_for(AssistantTurnEnd, 2)
+            assert vendor.tool_answers == ["by hand"]
 
         self.run(scenario)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from realtime_core.testing.loopback import SCENARIOS, LoopbackVendor
+from realtime_core.testing.loopback import SCENARIOS, Call, LoopbackVendor, Reply, Scenario
 
 __all__ = ["LoopbackDouble"]
 
@@ -57,6 +58,22 @@ class LoopbackDouble:
     async def hold_reply(self) -> None:
         """Hold the first reply of the sessions to come."""
         self._vendor.scenario = SCENARIOS["held_reply"]
+
+    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Let the first reply of the sessions to come be a call."""
+        call = Call(name=name, arguments=json.dumps(dict(arguments)))
+        self._vendor.scenario = Scenario(name="tool_call", replies=(Reply(parts=(call,)),))
+
+    @property
+    def tool_answers(self) -> list[str]:
+        """Outputs of function calls received, in order."""
+        items = [
+            event["item"]
+            for session in self._vendor.sessions
+            for event in session.received
+            if event.get("type") == "conversation.item.create"
+        ]
+        return [item["output"] for item in items if item.get("type") == "function_call_output"]
 
     async def break_connection(self) -> None:
         """Cut the newest connection."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from realtime_core.capabilities import Capabilities
+from realtime_core.g711 import Companding
 from realtime_core.wire.error_table import ErrorTable
 
 __all__ = ["Dialect", "ServerFrame", "VadRules"]
@@ -84,6 +85,10 @@ class Dialect:
     """Whether `session.updated` can be relied on; if not, the session opens after `acknowledge_within_s`."""
     acknowledge_within_s: float = 5.0
     """See `acknowledges_updates`."""
+    correlates: bool = False
+    """Whether a reply carries the metadata of the request it answers."""
+    companding: Companding | None = None
+    """G.711 law of the wire's audio, both ways; `None` is PCM16LE."""
     cancels_by_id: bool = True
     """Whether `response.cancel` names its reply."""
     drops_duplicates: bool = False

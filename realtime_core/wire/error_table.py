@@ -56,6 +56,8 @@ class ErrorTable:
     """Types that stand on almost every error; where no code came, a fragment of the text wins over them."""
     benign_fragments: tuple[str, ...] = ()
     """Text of harmless races on servers that leave the code empty, lower case."""
+    vague_codes: frozenset[str] = frozenset()
+    """Codes that say so little that `benign_fragments` are looked at too."""
     close_kinds: Mapping[int, ErrorKind] = field(factory=dict)
     """Kind by close code."""
     close_fragments: tuple[tuple[str, ErrorKind], ...] = ()
@@ -82,7 +84,9 @@ class ErrorTable:
         if self.surviving_types is not None and kind_of_error is not None:
             fatal = fatal or kind_of_error not in self.surviving_types
         benign = code in self.benign
-        if code is None and any(fragment in lowered for fragment in self.benign_fragments):
+        if (code is None or code in self.vague_codes) and any(
+            fragment in lowered for fragment in self.benign_fragments
+        ):
             benign = True
         return Verdict(
             VendorError(

@@ -8,53 +8,50 @@ talk on with default instructions and voice (OpenAI Realtime, captured), so it f
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 from uuid import uuid4
 
 import attrs
 
-from realtime_core.audio import pcm_ms
+from realtime_core import g711
 from realtime_core.capabilities import Capabilities
 from realtime_core.errors import (
-    AgentStateError,
-    ConfigError,
     ConnectError,
     ErrorKind,
     RealtimeError,
     RemoteProtocolError,
-    SessionLostError,
-    VendorError,
 )
 from realtime_core.events import ErrorEvent, Event, Initiator, SessionClose, SessionOpen
+from realtime_core.log import SessionLog
 from realtime_core.options import Options
+from realtime_core.usage import Transcription
 from realtime_core.wire.codec import STANDARD_CODEC, Codec
 from realtime_core.wire.dialect import Dialect, ServerFrame
 from realtime_core.wire.effects import AudioDelta, Effect, StartRefused
 from realtime_core.wire.error_table import Verdict
 from realtime_core.wire.inbox import Inbox
-from realtime_core.wire.openai_asking import Asking
-from realtime_core.wire.openai_caller import CallerSide
-from realtime_core.wire.openai_frames import BETA_NAMES, client_frame, object_at, text_at
-from realtime_core.wire.openai_replies import Replies, Reply
+from realtime_core.wire.openai_conversation import Conversation, Handler
+from realtime_core.wire.openai_frames import (
+    BETA_NAMES,
+    NEEDS_NOTHING,
+    client_frame,
+    object_at,
+    text_at,
+)
 from realtime_core.wire.protocol import WireProtocol, WireState
 from realtime_core.wire.settings import SessionSettings, instructions_update, session_object
 
-__all__ = ["GOODBYE_LIMIT_S", "REPLY_SILENCE_LIMIT_S", "OpenAIWire"]
+__all__ = ["GOODBYE_LIMIT_S", "OpenAIWire"]
 
-REPLY_SILENCE_LIMIT_S = 30.0
-"""A reply that was begun or asked for and says nothing for this long is dead."""
 GOODBYE_LIMIT_S = 2.0
 """How long the vendor's close is awaited after a fatal error."""
 
 _APPEND_HEAD = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_TAIL = b'"}'
 
+_COMPRESS = {"ulaw": g711.ulaw_encode, "alaw": g711.alaw_encode}
 _BEFORE_OPEN = frozenset({"session.created", "conversation.created", "session.updated", "error"})
-_Handler = Callable[[ServerFrame, float], None]
-
-_log = logging.getLogger("realtime_core.wire")
 
 
 def _new_event_id() -> str:
@@ -92,6 +89,7 @@ class OpenAIWire(WireProtocol):
         """Build the session object at once, so that a wrong setting fails before anything connects."""
         self.vendor = vendor
         self.dialect = dialect
+        self._log = SessionLog("realtime_core.wire", vendor)
         self.state: WireState = WireState.NEW
         self.capabilities: Capabilities = attrs.evolve(
             dialect.capabilities,
@@ -106,56 +104,48 @@ class OpenAIWire(WireProtocol):
         self._instructions = options.system_prompt
         self._session = session_object(dialect, settings, options)
         self._encode_audio = codec.encode_audio
+        self._compress = _COMPRESS[dialect.companding] if dialect.companding else None
         self._new_event_id = new_event_id
         self._frames: list[bytes] = []
         self._effects: list[Effect] = []
-        self._interrupts = options.vad is None or options.vad.interrupt
-        self._replies = Replies(
-            vendor, codec, self._effects.append, self._on_reply_began, dialect.output_rate_hz
+        self._inbox = Inbox(codec, dialect.translate, dialect.drops_duplicates, secrets)
+        self._conversation = Conversation(
+            vendor=vendor,
+            dialect=dialect,
+            options=options,
+            codec=codec,
+            emit=self._effects.append,
+            send=self._send,
+            new_event_id=new_event_id,
+            instructions=self._joined_instructions,
+            report=self._report,
+            judge=self._judge,
+            error_of=self._inbox.error_of,
         )
-        self._caller = CallerSide(vendor, self._effects.append, dialect.partial_transcripts)
-        self._asking = Asking(self._send, self._joined_instructions, dialect.cancels_by_id)
         self._configured_by: str | None = None
         self._session_id: str | None = None
         self._limit_at: float | None = None
-        self._uncommitted_bytes = 0
-        self._follow_up_due = False
-        self._inbox = Inbox(codec, dialect.translate, dialect.drops_duplicates, secrets)
         self._handlers = self._handler_table()
 
     @property
     def late_audio(self) -> int:  # type: ignore[override] # counted where it is dropped
         """Audio deltas dropped because their reply was already cut."""
-        return self._replies.late_audio
+        return self._conversation.late_audio
 
-    def _handler_table(self) -> dict[str, _Handler]:
+    @property
+    def transcription(self) -> Transcription:  # type: ignore[override] # kept where it is reported
+        """What transcribing the caller cost."""
+        return self._conversation.transcription
+
+    def _handler_table(self) -> dict[str, Handler]:
         """Who takes which event, by GA name; what is not here is ignored and counted."""
-        replies, caller = self._replies, self._caller
         return {
             "session.created": self._on_session_created,
             # Greets instead of session.created on some compatible servers.
             "conversation.created": self._on_session_created,
             "session.updated": self._on_session_updated,
             "error": self._on_error,
-            "input_audio_buffer.speech_started": self._on_speech_started,
-            "input_audio_buffer.speech_stopped": caller.stopped,
-            "conversation.item.input_audio_transcription.delta": caller.partial,
-            "conversation.item.input_audio_transcription.completed": caller.final,
-            "conversation.item.input_audio_transcription.failed": self._on_transcript_failed,
-            "response.created": replies.created,
-            "response.output_item.added": replies.activity,
-            "response.content_part.added": replies.activity,
-            "response.content_part.done": replies.activity,
-            "response.function_call_arguments.delta": replies.activity,
-            "response.function_call_arguments.done": replies.activity,
-            "response.output_audio.delta": replies.audio_delta,
-            "response.output_audio.done": replies.audio_done,
-            "response.output_audio_transcript.delta": replies.text_delta,
-            "response.output_audio_transcript.done": replies.text_done,
-            "response.output_text.delta": replies.text_delta,
-            "response.output_text.done": replies.text_done,
-            "response.output_item.done": replies.item_done,
-            "response.done": self._on_response_done,
+            **self._conversation.handlers(),
         }
 
     # Commands
@@ -166,53 +156,30 @@ class OpenAIWire(WireProtocol):
 
     def audio_frame(self, pcm: bytes | bytearray | memoryview) -> bytes:
         """Write one append; it carries no event id, since nothing answers it."""
-        self._uncommitted_bytes += pcm.nbytes if isinstance(pcm, memoryview) else len(pcm)
+        self._conversation.audio_pushed(pcm.nbytes if isinstance(pcm, memoryview) else len(pcm))
+        if self._compress is not None:
+            pcm = self._compress(pcm)
         return b"".join((_APPEND_HEAD, self._encode_audio(pcm), _APPEND_TAIL))
 
     def commit_input_audio(self, now: float) -> bool:
-        """Commit and ask for the reply; a running reply is cancelled first."""
-        if not self._options.disable_server_vad:
-            return False
-        have_ms = pcm_ms(self._uncommitted_bytes, self.input_rate_hz)
-        if have_ms < self.dialect.minimum_commit_ms:
-            self._error(
-                AgentStateError(
-                    f"commit_input_audio: expected at least {self.dialect.minimum_commit_ms} ms of audio "
-                    f"since the last commit, got {have_ms:.0f} ms; nothing was sent"
-                )
-            )
-            return False
-        self.cancel(None, now)
-        self._send("input_audio_buffer.commit")
-        self._uncommitted_bytes = 0
-        self._ask(now)
-        return True
+        """Commit and ask for the reply; false when nothing was sent."""
+        return self._conversation.commit(now)
 
     def clear_input_audio(self, now: float) -> None:
         """Empty the vendor's input buffer."""
-        self._uncommitted_bytes = 0
-        self._send("input_audio_buffer.clear")
+        self._conversation.clear()
 
     def create_response(self, instructions: str | None, now: float) -> None:
         """Ask for a reply, now or when the running one has ended."""
-        self._ask(now, instructions)
+        self._conversation.create_response(instructions, now)
 
     def send_text(self, text: str, respond: bool, now: float) -> None:
         """Add a user message."""
-        content = [{"type": "input_text", "text": text}]
-        item = {"type": "message", "role": "user", "content": content}
-        self._send("conversation.item.create", item=item)
-        if respond:
-            self._ask(now)
+        self._conversation.send_text(text, respond, now)
 
     def cancel(self, played_ms: int | None, now: float) -> None:
-        """Cancel the running reply, mute it, and drop requests that wait."""
-        self._asking.give_up()
-        self._follow_up_due = False
-        reply = self._replies.current
-        if reply is not None and not reply.muted:
-            self._asking.cancel(reply.response_id)
-        self._replies.mute(now)
+        """Cancel the running reply, and tell the vendor what was heard of it."""
+        self._conversation.cancel(played_ms, now)
 
     def update_instructions(self, instructions: str, now: float) -> None:
         """Send the instructions alone."""
@@ -220,21 +187,17 @@ class OpenAIWire(WireProtocol):
         session = instructions_update(self.dialect, self._joined_instructions())
         self._send("session.update", session=session)
 
+    def waits_for(self, call_id: str) -> bool:
+        """Say whether a tool call has no answer yet."""
+        return self._conversation.waits_for(call_id)
+
     def send_tool_result(self, call_id: str, output: str, now: float) -> None:
-        """Add the result; the last open one of an ended reply asks for the follow-up."""
-        if call_id not in self._replies.open_calls:
-            raise ConfigError(
-                f"send_tool_result: no tool call {call_id!r} waits for an answer; "
-                "use ToolCall.call_id, once"
-            )
-        self._replies.open_calls.discard(call_id)
-        item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        self._send("conversation.item.create", item=item)
-        self._follow_up_due = True
-        self._follow_up(now)
+        """Take an answer; those of a reply go back together when it has ended."""
+        self._conversation.tool_result(call_id, output, now)
 
     def report_playback(self, item_id: str, played_ms: int, final: bool, now: float) -> None:
-        """Nothing to tell the vendor before a reply is cut."""
+        """Take note of what was heard."""
+        self._conversation.report_playback(item_id, played_ms, final, now)
 
     def fail(self, error: RealtimeError, now: float) -> None:
         """End for a reason of the driver's."""
@@ -242,7 +205,7 @@ class OpenAIWire(WireProtocol):
             self._refuse(error)
         elif self.state in (WireState.OPEN, WireState.ENDING):
             if self.state is WireState.OPEN:
-                self._error(error, fatal=True)
+                self._report(error, fatal=True)
             initiator: Initiator = "network" if error.kind is ErrorKind.STALLED else "client"
             self._finish(None, str(error), initiator, "failed")
 
@@ -269,13 +232,7 @@ class OpenAIWire(WireProtocol):
         """Say when a wait runs out: acknowledgement, silent reply, or the vendor's goodbye."""
         if self.state in (WireState.STARTING, WireState.ENDING):
             return self._limit_at
-        if self.state is not WireState.OPEN:
-            return None
-        if self._replies.current is not None:
-            return self._replies.current.heard_from_at + REPLY_SILENCE_LIMIT_S
-        if self._asking.asked_at is not None:
-            return self._asking.asked_at + REPLY_SILENCE_LIMIT_S
-        return None
+        return self._conversation.deadline() if self.state is WireState.OPEN else None
 
     def on_timer(self, now: float) -> None:
         """Do what is due."""
@@ -287,13 +244,9 @@ class OpenAIWire(WireProtocol):
         elif self.state is WireState.ENDING:
             self._finish(None, "the vendor did not close in time", "client", "failed")
         elif self.state is WireState.OPEN:
-            self.fail(
-                SessionLostError(
-                    f"a reply was silent for {REPLY_SILENCE_LIMIT_S:.0f} s",
-                    kind=ErrorKind.STALLED,
-                ),
-                now,
-            )
+            lost = self._conversation.on_timer(now)
+            if lost is not None:
+                self.fail(lost, now)
 
     # What the vendor sends
 
@@ -309,6 +262,8 @@ class OpenAIWire(WireProtocol):
         else:
             if event is not None:
                 self._take(event, now)
+        if self.state is WireState.ENDING and self._limit_at is None:
+            self._limit_at = now + GOODBYE_LIMIT_S
         if self._options.include_raw and len(self._effects) > before:
             raw = self._inbox.raw(frame)
             self._effects[before:] = [
@@ -325,7 +280,7 @@ class OpenAIWire(WireProtocol):
                 ConnectError(f"while starting, {lost}", kind=lost.kind, retryable=lost.retryable)
             )
         elif self.state is WireState.OPEN:
-            self._error(lost, fatal=True)
+            self._report(lost, fatal=True)
         initiator: Initiator = "network" if code == 1006 else "vendor"
         if self.state in (WireState.OPEN, WireState.ENDING):
             self._finish(code, reason, initiator, "failed")
@@ -339,8 +294,11 @@ class OpenAIWire(WireProtocol):
         kind = BETA_NAMES.get(kind, kind)
         handler = self._handlers.get(kind)
         if handler is None:
-            self.frames_ignored += 1
-            _log.debug("%s: event %.60r is not known and ignored", self.vendor, kind)
+            if kind not in NEEDS_NOTHING:
+                self.frames_ignored += 1
+                self._log.debug(
+                    "event %.60r is not known and ignored", self._inbox.without_secrets(kind)
+                )
         elif self.state is WireState.OPEN or kind in _BEFORE_OPEN:
             handler(event, now)
 
@@ -349,9 +307,9 @@ class OpenAIWire(WireProtocol):
             f"expected a JSON object from the vendor, got {size} bytes that are none"
         )
         if self.state is WireState.OPEN:
-            self._error(error)
+            self._report(error)
         else:
-            _log.warning("%s: %s", self.vendor, error)
+            self._log.warning("%s", error)
 
     def _on_session_created(self, event: ServerFrame, now: float) -> None:
         if self.state is not WireState.STARTING or self._configured_by is not None:
@@ -369,12 +327,19 @@ class OpenAIWire(WireProtocol):
         echoed = object_at(object_at(object_at(session, "audio"), "output"), "format")
         rate = echoed.get("sample_rate", echoed.get("rate"))
         # DashScope's audio object is trusted over what was asked (Model Studio, Client events).
-        if isinstance(rate, int) and not isinstance(rate, bool) and 8000 <= rate <= 48000:
-            self.output_rate_hz = self._replies.output_rate_hz = rate
+        if (
+            self.dialect.companding is None
+            and isinstance(rate, int)
+            and not isinstance(rate, bool)
+            and 8000 <= rate <= 48000
+        ):
+            self.output_rate_hz = rate
+            self._conversation.set_output_rate(rate)
         self._opened()
 
     def _opened(self) -> None:
         self._limit_at = None
+        self._log.session_id = self._session_id
         self.state = WireState.OPEN
         self._effects.append(SessionOpen(vendor=self.vendor, session_id=self._session_id))
 
@@ -396,95 +361,34 @@ class OpenAIWire(WireProtocol):
         if self.state is not WireState.OPEN:
             return
         # A harmless race answers another command, whatever event it names or does not.
-        if verdict.benign or self._asking.is_refusal(error, now):
-            _log.info("%s: a harmless race: %s (code %s)", self.vendor, error, error.code)
+        if verdict.benign or self._conversation.is_refusal(error, now):
+            self._log.info("a harmless race: %s (code %s)", error, error.code)
             return
-        self._error(error, fatal=verdict.fatal)
-        if verdict.fatal:
-            self._end_soon(now)
-
-    def _on_speech_started(self, event: ServerFrame, now: float) -> None:
-        if self._caller.is_repeated(event):
-            return
-        busy = self._replies.current is not None or now < self._replies.audible_until
-        interrupts = self._interrupts and busy
-        if interrupts:
-            self._replies.mute(now)
-        self._caller.started(event, interrupts=interrupts)
-
-    def _on_transcript_failed(self, event: ServerFrame, now: float) -> None:
-        self._caller.failed(event, now)
-        self._error(self._judge(event.get("error")).error)
-
-    def _on_reply_began(self, reply: Reply) -> None:
-        if self._asking.started():  # it was cancelled between our request and this
-            reply.muted = True
-            self._asking.cancel(reply.response_id)
-
-    def _on_response_done(self, event: ServerFrame, now: float) -> None:
-        ended = self._replies.done(event, now)
-        if ended is None:
-            if self._replies.current is None:  # of a reply that never showed and held up a wish
-                self._asking.ended(now)
-            return
-        status, details = ended
-        fatal = False
-        if status in ("failed", "incomplete"):  # the caller hears nothing more, so it must show
-            error: RealtimeError
-            if status == "failed":
-                verdict = self._judge(details)
-                error = verdict.error
-                fatal = verdict.code_is_fatal
-            else:
-                reason = self._inbox.error_of(details)
-                reason = reason.get("reason") if isinstance(reason, dict) else reason
-                code = reason if isinstance(reason, str) and reason else None
-                error = VendorError(
-                    f"the reply is incomplete: {code or 'no reason given'}", code=code
-                )
-            self._error(error, fatal=fatal)
-        self._replies.end(status, object_at(event, "response").get("usage"))
-        if fatal:
-            self._end_soon(now)
-        else:
-            self._follow_up(now)
-            self._asking.ended(now)
+        self._report(error, fatal=verdict.fatal)
 
     # Pieces
-
-    def _follow_up(self, now: float) -> None:
-        """Ask for one reply to all results, once the calling reply has ended and every call is answered."""
-        if self._follow_up_due and self._replies.current is None and not self._replies.open_calls:
-            self._follow_up_due = False
-            self._ask(now)
 
     def _judge(self, error: Any) -> Verdict:
         return self.dialect.errors.judge(self._inbox.error_of(error))
 
-    def _send(self, kind: str, **fields: Any) -> str:
-        event_id = self._new_event_id()
+    def _send(self, kind: str, *, event_id: str | None = None, **fields: Any) -> str:
+        event_id = event_id or self._new_event_id()
         self._frames.append(client_frame(kind, event_id, **fields))
         return event_id
-
-    def _ask(self, now: float, instructions: str | None = None) -> None:
-        if not self._asking.ask(now, instructions):
-            self._error(AgentStateError("too many replies are asked for; this one is left out"))
 
     def _joined_instructions(self) -> str:
         return self._settings.joined_instructions(self._instructions)
 
-    def _error(self, error: RealtimeError, *, fatal: bool = False) -> None:
+    def _report(self, error: RealtimeError, *, fatal: bool = False) -> None:
+        """Tell the application; after a fatal error the vendor's close is awaited, so that its reason is not lost."""
         self._effects.append(ErrorEvent(vendor=self.vendor, error=error, fatal=fatal))
+        if fatal and self.state is WireState.OPEN:
+            self.state = WireState.ENDING
 
     def _refuse(self, error: RealtimeError, cause: BaseException | None = None) -> None:
         error.__cause__ = cause
         self._effects.append(StartRefused(error))
         self.state = WireState.CLOSED
-
-    def _end_soon(self, now: float) -> None:
-        """After a fatal error the vendor closes; give it a moment, so that its reason is not lost."""
-        self.state = WireState.ENDING
-        self._limit_at = now + GOODBYE_LIMIT_S
 
     def _finish(
         self,
@@ -493,7 +397,7 @@ class OpenAIWire(WireProtocol):
         initiator: Initiator,
         open_reply: Literal["cancelled", "failed"],
     ) -> None:
-        self._replies.end(open_reply)
+        self._conversation.end(open_reply)
         self.state = WireState.CLOSED
         self._limit_at = None
         self._effects.append(

@@ -8,9 +8,10 @@ from typing import Literal
 from attrs import define, field
 
 from realtime_core.events import UserSpeechEnded, UserSpeechStarted, UserTranscript
+from realtime_core.usage import Transcription
 from realtime_core.wire.dialect import ServerFrame
 from realtime_core.wire.effects import Effect
-from realtime_core.wire.openai_frames import number_at, text_at
+from realtime_core.wire.openai_frames import number_at, object_at, text_at
 
 __all__ = ["CallerSide"]
 
@@ -29,6 +30,8 @@ class CallerSide:
     vendor: str
     emit: Callable[[Effect], None]
     partials: Literal["append", "replace"]
+    transcription: Transcription = field(factory=Transcription)
+    """What transcribing cost so far."""
     speaking: bool = False
     """Whether the vendor hears the caller just now."""
     _last_started: str | None = None
@@ -76,7 +79,7 @@ class CallerSide:
             text = self._hypotheses.get(item_id, "") + (text_at(frame, "delta") or "")
         if not text:
             return
-        while len(self._hypotheses) >= _MOST_OPEN_TRANSCRIPTS:
+        while item_id not in self._hypotheses and len(self._hypotheses) >= _MOST_OPEN_TRANSCRIPTS:
             self._hypotheses.pop(next(iter(self._hypotheses)))
         self._hypotheses[item_id] = text
         self._transcript(item_id, text, final=False)
@@ -86,6 +89,7 @@ class CallerSide:
         item_id = text_at(frame, "item_id")
         had_partial = self._hypotheses.pop(item_id, None) is not None
         text = text_at(frame, "transcript") or ""
+        self._bill(object_at(frame, "usage"))
         if text or had_partial:
             self._transcript(item_id, text, final=True)
 
@@ -95,6 +99,16 @@ class CallerSide:
         text = self._hypotheses.pop(item_id, None)
         if text is not None:
             self._transcript(item_id, text, final=True)
+
+    def _bill(self, usage: ServerFrame) -> None:
+        """Add a bill by tokens (`total_tokens`) or by time (`seconds`); DashScope sends none."""
+        value = usage.get("seconds")
+        seconds = float(value) if isinstance(value, (int, float)) and 0 <= value < 1e6 else 0.0
+        so_far = self.transcription
+        self.transcription = Transcription(
+            tokens=so_far.tokens + (number_at(usage, "total_tokens") or 0),
+            seconds=so_far.seconds + seconds,
+        )
 
     def _transcript(self, item_id: str | None, text: str, *, final: bool) -> None:
         self.emit(UserTranscript(vendor=self.vendor, text=text, final=final, item_id=item_id))

@@ -12,6 +12,7 @@ from realtime_core.wire.dialect import ServerFrame
 
 __all__ = [
     "BETA_NAMES",
+    "NEEDS_NOTHING",
     "arguments_of",
     "client_frame",
     "items_of",
@@ -40,6 +41,27 @@ BETA_NAMES: Mapping[str, str] = {
         "conversation.item.input_audio_transcription.delta"
     ),
 }
+
+
+NEEDS_NOTHING = frozenset(
+    {
+        "conversation.item.added",
+        "conversation.item.done",
+        "conversation.item.truncated",
+        "conversation.item.deleted",
+        "conversation.item.retrieved",
+        "conversation.item.input_audio_transcription.segment",
+        "input_audio_buffer.committed",
+        "input_audio_buffer.timeout_triggered",
+        "input_audio_buffer.dtmf_event_received",
+        "output_audio_buffer.started",
+        "output_audio_buffer.stopped",
+        "output_audio_buffer.cleared",
+        "rate_limits.updated",
+        "session.finished",
+    }
+)
+"""Documented events that ask nothing of a client."""
 
 
 def client_frame(kind: str, event_id: str | None, **fields: Any) -> bytes:

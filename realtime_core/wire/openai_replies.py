@@ -18,6 +18,7 @@ from realtime_core.events import (
     ToolCall,
     TurnStatus,
 )
+from realtime_core.tool_calls import CallBook
 from realtime_core.usage import Usage
 from realtime_core.wire.codec import Codec
 from realtime_core.wire.dialect import ServerFrame
@@ -46,6 +47,8 @@ class Reply:
     """When its last frame came."""
     muted: bool = False
     """It was cut: nothing more of it is delivered."""
+    unwanted: bool = False
+    """It was given up before it began: not even its text is delivered."""
     half_sample: bytes = b""
     """An odd byte, kept for the next delta of the same item."""
     audio_item: str | None = None
@@ -70,13 +73,15 @@ class Replies:
     vendor: str
     codec: Codec
     emit: Callable[[Effect], None]
-    on_begin: Callable[[Reply], None]
+    on_begin: Callable[[Reply, ServerFrame], None]
+    on_end: Callable[[AssistantTurnEnd], None]
+    on_audio: Callable[[str, float, float], None]
+    expand: Callable[[bytes], bytes] | None
+    """Turns the wire's G.711 into PCM16LE; `None` where the wire has PCM."""
     output_rate_hz: int
     current: Reply | None = None
-    audible_until: float = 0.0
-    """Until when a listener in real time is still hearing what was received; an upper bound."""
     late_audio: int = 0
-    open_calls: set[str] = field(factory=set)
+    calls: CallBook = field(factory=CallBook)
     """Calls that wait for an answer."""
     _ended: deque[str] = field(factory=lambda: deque[str](maxlen=_ENDED_REMEMBERED))
     _calls_seen: deque[str] = field(factory=lambda: deque[str](maxlen=_ENDED_REMEMBERED))
@@ -85,12 +90,14 @@ class Replies:
         """Say whether a reply of this id has ended already."""
         return response_id is not None and response_id in self._ended
 
-    def begin(self, response_id: str | None, now: float) -> Reply:
+    def begin(
+        self, response_id: str | None, now: float, response: ServerFrame | None = None
+    ) -> Reply:
         """Start following a reply; one still under way is superseded and ends first."""
         if self.current is not None:
             self.end("cancelled")
         self.current = reply = Reply(response_id, now)
-        self.on_begin(reply)
+        self.on_begin(reply, response or {})
         return reply
 
     def reply_of(self, frame: ServerFrame, now: float) -> Reply | None:
@@ -109,10 +116,11 @@ class Replies:
 
     def created(self, frame: ServerFrame, now: float) -> None:
         """Begin a reply; a repeated or late announcement changes nothing."""
-        response_id = text_at(object_at(frame, "response"), "id")
+        response = object_at(frame, "response")
+        response_id = text_at(response, "id")
         known = self.current is not None and self.current.response_id == response_id
         if not self.is_over(response_id) and not (known and response_id is not None):
-            self.begin(response_id, now)
+            self.begin(response_id, now, response)
 
     def activity(self, frame: ServerFrame, now: float) -> None:
         """Note that the reply is alive."""
@@ -136,13 +144,14 @@ class Replies:
         item_id = text_at(frame, "item_id")
         if item_id != reply.audio_item:
             reply.audio_item, reply.half_sample = item_id, b""
+        if self.expand is not None:
+            pcm = self.expand(pcm)
         if reply.half_sample:
             pcm, reply.half_sample = reply.half_sample + pcm, b""
         if len(pcm) % BYTES_PER_SAMPLE:
             pcm, reply.half_sample = pcm[:-1], pcm[-1:]
         if pcm:
-            heard_to = max(now, self.audible_until)
-            self.audible_until = heard_to + pcm_ms(len(pcm), self.output_rate_hz) / 1000
+            self.on_audio(item_id or "", pcm_ms(len(pcm), self.output_rate_hz), now)
             self.emit(AudioDelta(pcm, item_id, reply.response_id))
 
     def audio_done(self, frame: ServerFrame, now: float) -> None:
@@ -210,8 +219,9 @@ class Replies:
             self.emit(AudioEnd(reply.audio_item, reply.response_id))
         if reply.response_id is not None:
             self._ended.append(reply.response_id)
+        self.calls.reply_ended(reply.response_id, cut=reply.muted)
         figures: Usage | None = usage_of(usage)
-        self.emit(
+        self.on_end(
             AssistantTurnEnd(
                 vendor=self.vendor,
                 response_id=reply.response_id,
@@ -221,14 +231,12 @@ class Replies:
             )
         )
 
-    def mute(self, now: float) -> None:
+    def mute(self) -> None:
         """Cut what is running or still audible: nothing more of it is delivered."""
         reply = self.current
         if reply is not None:
             reply.muted = True
-        if reply is not None or now < self.audible_until:
-            self.emit(FlushPlayback(reply.response_id if reply is not None else None))
-        self.audible_until = now
+        self.emit(FlushPlayback(reply.response_id if reply is not None else None))
 
     def _finish_items(self, reply: Reply, items: Iterable[ServerFrame], status: TurnStatus) -> None:
         for item in items:
@@ -250,14 +258,14 @@ class Replies:
         if call_id is None or name is None or call_id in self._calls_seen:
             return
         self._calls_seen.append(call_id)
-        self.open_calls.add(call_id)
+        self.calls.called(reply.response_id, call_id)
         reply.calls[call_id] = name
         arguments = arguments_of(item.get("arguments"))
         self.emit(ToolCall(vendor=self.vendor, call_id=call_id, name=name, arguments=arguments))
 
     def _finish_text(self, reply: Reply, item_id: str | None, whole: str | None) -> None:
         so_far = reply.texts.pop(item_id, "")
-        if item_id in reply.final_items:
+        if item_id in reply.final_items or reply.unwanted:
             return
         text = whole or so_far
         if text:

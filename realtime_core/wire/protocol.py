@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from realtime_core.capabilities import Capabilities
 from realtime_core.errors import RealtimeError
+from realtime_core.usage import Transcription
 from realtime_core.wire.effects import Effect
 
 __all__ = ["WireProtocol", "WireState"]
@@ -51,6 +52,8 @@ class WireProtocol(ABC):
     """Frames of a kind we do not know, so far."""
     late_audio: int
     """Audio deltas dropped because their reply was already cut, so far."""
+    transcription: Transcription
+    """What transcribing the caller cost, so far."""
 
     @abstractmethod
     def open(self, now: float) -> None:
@@ -89,6 +92,10 @@ class WireProtocol(ABC):
     @abstractmethod
     def update_instructions(self, instructions: str, now: float) -> None:
         """Replace the application's instructions."""
+
+    @abstractmethod
+    def waits_for(self, call_id: str) -> bool:
+        """Say whether a tool call has no answer yet."""
 
     @abstractmethod
     def send_tool_result(self, call_id: str, output: str, now: float) -> None:

@@ -55,6 +55,7 @@ _ERRORS = ErrorTable(
         ("invalid api-key", _K.AUTH),
         ("unauthorized", _K.AUTH),
         ("not in good standing", _K.QUOTA),
+        ("欠费", _K.QUOTA),
         ("free tier", _K.QUOTA),
         ("allocated quota exceeded", _K.RATE_LIMIT),
         ("rate limit", _K.RATE_LIMIT),
@@ -62,7 +63,6 @@ _ERRORS = ErrorTable(
     benign_fragments=(
         "none active response",
         "no active response",
-        "vad turn committed but no response",
     ),
     close_kinds={1011: _K.VENDOR, 1009: _K.OVERFLOW},
     # 1007 is this service's code for everything; only the reason tells.

@@ -32,6 +32,9 @@ class OpenAIConfig(Credential):
     dialect: Literal["ga", "beta"] = setting(
         "ga", "Wire of the server; beta for compatible servers and Azure's preview path."
     )
+    wire_audio: Literal["pcm", "g711_ulaw", "g711_alaw"] = setting(
+        "pcm", "Audio on the wire; G.711 spares an 8 kHz caller both resamplers."
+    )
     azure: bool | None = setting(
         None, "Whether it is Azure, with its header and path; null tells it by the host."
     )

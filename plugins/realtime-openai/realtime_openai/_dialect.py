@@ -11,9 +11,10 @@ from attrs import evolve
 
 from realtime_core.capabilities import Capabilities
 from realtime_core.errors import ErrorKind
+from realtime_core.g711 import SAMPLE_RATE_HZ, Companding
 from realtime_core.wire import Dialect, ErrorTable, VadRules
 
-__all__ = ["AZURE_GA", "OPENAI_BETA", "OPENAI_GA"]
+__all__ = ["AZURE_GA", "OPENAI_BETA", "OPENAI_GA", "with_g711"]
 
 _K = ErrorKind
 
@@ -69,6 +70,7 @@ _ERRORS = ErrorTable(
         ("rate limit", _K.RATE_LIMIT),
         ("quota", _K.QUOTA),
     ),
+    vague_codes=frozenset({"invalid_value"}),
     benign_fragments=("no active response", "already shorter than"),
     close_kinds={
         1001: _K.EXPIRED,
@@ -131,6 +133,7 @@ OPENAI_GA = Dialect(
     tool_style="flat",
     errors=_ERRORS,
     capabilities=_CAPABILITIES,
+    correlates=True,
 )
 """OpenAI's Realtime API as it is."""
 
@@ -159,6 +162,27 @@ OPENAI_BETA = evolve(
     temperature_range=(0.6, 1.2),
     # Guess: some compatible servers never answer session.update; waiting costs nothing where they do.
     acknowledges_updates=False,
+    correlates=False,
     capabilities=evolve(_CAPABILITIES, image_input=False, max_session_s=1800.0),
 )
 """Compatible servers and Azure's preview path."""
+
+# GA names G.711 by media type and takes no rate with it; beta has names of its own.
+_G711_FORMATS: dict[Companding, tuple[dict[str, str], str]] = {
+    "ulaw": ({"type": "audio/pcmu"}, "g711_ulaw"),
+    "alaw": ({"type": "audio/pcma"}, "g711_alaw"),
+}
+
+
+def with_g711(dialect: Dialect, law: Companding) -> Dialect:
+    """Give a dialect that carries G.711 both ways, at 8 kHz."""
+    ga, beta = _G711_FORMATS[law]
+    name = ga if dialect.fixed else beta
+    return evolve(
+        dialect,
+        input_format=name,
+        output_format=name,
+        input_rate_hz=SAMPLE_RATE_HZ,
+        output_rate_hz=SAMPLE_RATE_HZ,
+        companding=law,
+    )

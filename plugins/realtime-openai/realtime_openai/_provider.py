@@ -14,7 +14,7 @@ from realtime_core.errors import ConfigError
 from realtime_core.options import Options
 from realtime_core.wire import Dialect, OpenAIWire, SessionSettings
 from realtime_openai._config import DEFAULT_BASE_URL, OpenAIConfig
-from realtime_openai._dialect import AZURE_GA, OPENAI_BETA, OPENAI_GA
+from realtime_openai._dialect import AZURE_GA, OPENAI_BETA, OPENAI_GA, with_g711
 
 __all__ = ["OpenAIProvider", "provide"]
 
@@ -26,9 +26,12 @@ _NAMES_MODEL = frozenset({"model", "deployment", "call_id"})
 
 
 def _dialect(config: OpenAIConfig) -> Dialect:
+    dialect = AZURE_GA if config.is_azure else OPENAI_GA
     if config.dialect == "beta":
-        return OPENAI_BETA
-    return AZURE_GA if config.is_azure else OPENAI_GA
+        dialect = OPENAI_BETA
+    if config.wire_audio == "pcm":
+        return dialect
+    return with_g711(dialect, "ulaw" if config.wire_audio == "g711_ulaw" else "alaw")
 
 
 def _endpoint(config: OpenAIConfig) -> str:
