@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import attrs
 
+from benchmarks.barge_in import measure_barge_in
 from benchmarks.imports import import_times_ms
 from benchmarks.libraries import codec_timings
 from benchmarks.machine import describe
 from benchmarks.report import (
+    barge_in_table,
     imports_table,
     modes_table,
     sessions_table,
@@ -28,7 +30,7 @@ from benchmarks.resamplers import resampler_modes
 from benchmarks.rounds import Comparison, compare, interleaved, run_client
 from benchmarks.workload import SCENARIOS, Outcome
 
-_PARTS: Final = ("sessions", "sockets", "imports", "libraries")
+_PARTS: Final = ("sessions", "barge_in", "sockets", "imports", "libraries")
 _SOCKETS: Final = ("websockets", "picows")
 
 
@@ -108,6 +110,13 @@ class _Benchmarks:
         self.results["pacing"] = [attrs.asdict(run) for run in pacing]
         shown = ", ".join(f"{run.cpu_ms:.2f} ms at {run.sessions}" for run in pacing)
         self.tables.append(("Of which the schedule of the pushes alone, in every client", shown))
+
+    def barge_in(self) -> None:
+        rows = measure_barge_in(100 if self._arguments.quick else 1000)
+        self.results["barge_in"] = [attrs.asdict(row) for row in rows]
+        self.tables.append(
+            ("Barge-in, from the vendor's event to its dispatch", barge_in_table(rows))
+        )
 
     def sockets(self) -> None:
         clients = [name for name in _SOCKETS if find_spec(name) is not None]

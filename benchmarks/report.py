@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.barge_in import BargeIn
 from benchmarks.resamplers import Mode
 from benchmarks.rounds import Comparison
 from benchmarks.stopwatch import Timing
 
-__all__ = ["imports_table", "modes_table", "sessions_table", "sockets_table", "timings_table"]
+__all__ = [
+    "barge_in_table",
+    "imports_table",
+    "modes_table",
+    "sessions_table",
+    "sockets_table",
+    "timings_table",
+]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -55,6 +63,23 @@ def sessions_table(comparisons: Iterable[Comparison]) -> str:
             for row in comparisons
         ),
     )  # fmt: skip
+
+
+def barge_in_table(rows: Iterable[BargeIn]) -> str:
+    """Show what a barge-in takes, and whether anything stale was played."""
+    return _table(
+        ("client", "trials", "p50 µs", "p99 µs", "stale frames"),
+        (
+            (
+                row.client,
+                f"{row.trials}",
+                f"{row.p50_us:.0f}",
+                f"{row.p99_us:.0f}",
+                "-" if row.stale_frames is None else f"{row.stale_frames}",
+            )
+            for row in rows
+        ),
+    )
 
 
 def sockets_table(comparisons: Iterable[Comparison]) -> str:
