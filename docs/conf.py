@@ -42,6 +42,7 @@ napoleon_use_ivar = True
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"realtime_.*\.T"),  # type variables
+    ("py:class", r"realtime_.*\._\w+"),  # private protocols in public signatures
     ("py:obj", ".*"),  # a single backtick may hold a value, a file or a foreign name
     ("py:.*", r"(?!realtime_).*"),  # there is no inventory of other projects without a network
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import wave
@@ -65,6 +66,54 @@ def test_control_plane_says_what_is_wrong_with_a_credential(tmp_path: Path) -> N
     check = json.loads(done.stdout)["check"]
     assert (check["ok"], check["kind"], check["retryable"]) == (False, "config", False)
     assert "apiKey" in check["message"]
+
+
+def test_greeting_bot_speaks_before_the_caller_does(tmp_path: Path) -> None:
+    done = run("greeting_bot.py", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0] == "assistant: Hello, how can I help you?"
+    assert sorted(said[1:3]) == [
+        "assistant: I heard 3.1 seconds of speech.",
+        "caller:    Speech of 3.1 seconds.",
+    ]
+    assert said[3].endswith("in 2 replies")
+
+
+def test_tool_bot_speaks_of_what_both_tools_found(tmp_path: Path) -> None:
+    done = run("tool_bot.py", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    first, second, answer = done.stdout.splitlines()
+    assert first == "calls opening_hours({'day': 'Friday'})"
+    assert second == "calls free_tables({})"
+    assert answer.startswith("assistant: The tool says: open on Friday")
+    assert "20:30" in answer
+
+
+def test_push_to_talk_cuts_the_answer_when_the_key_goes_down(tmp_path: Path) -> None:
+    done = run("push_to_talk.py", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert "cut: 300 ms heard, model told: True" in said
+    assert said[-2:] == ["assistant: I heard 4.9 seconds of speech.", "reply 2 completed"]
+
+
+def test_phone_loop_tells_how_much_of_the_answer_was_heard(tmp_path: Path) -> None:
+    done = run("phone_loop.py", "--speed", "8", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    cuts = re.findall(r"^interrupted: (\d+) ms heard, (\d+) ms cut$", done.stdout, re.MULTILINE)
+    assert len(cuts) == 1
+    heard_ms, cut_ms = map(int, cuts[0])
+    # 600 ms until the caller begins, half a second until they are heard; whole frames of 20 ms
+    assert 600 < heard_ms < 3000
+    assert heard_ms % 20 == 0
+    received = re.search(r"pushed, (\d+) ms received", done.stdout)
+    assert received is not None
+    assert abs(2 * (heard_ms + cut_ms) - int(received[1])) < 40  # the parrot said it twice
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
