@@ -17,7 +17,7 @@ from realtime_openai._dialect import OPENAI_GA
 
 GREETING = {"type": "session.created", "session": {"id": "S1"}}
 UPDATED = {"type": "session.updated", "session": {"id": "S1"}}
-CREATED = {"type": "response.created", "response": {"id": "R1"}}
+CREATED: dict[str, Any] = {"type": "response.created", "response": {"id": "R1"}}
 DONE = {"type": "response.done", "response": {"id": "R1", "status": "completed"}}
 
 
@@ -112,6 +112,12 @@ class Line:
     @property
     def sent(self) -> list[str]:
         return [event["type"] for event in self.transport.events]
+
+    def created(self) -> dict[str, Any]:
+        """The beginning of the reply `R1` that was asked for last."""
+        asked = [event for event in self.transport.events if event["type"] == "response.create"]
+        metadata = asked[-1].get("response", {}).get("metadata")
+        return {**CREATED, "response": {**CREATED["response"], "metadata": metadata}}
 
     async def open(self) -> Line:
         """Start, with a vendor that answers as it should."""

@@ -73,7 +73,7 @@ async def calling(
 async def test_a_reply_that_falls_silent_is_noticed_while_pings_are_answered(
     dialect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime_core.wire.openai.REPLY_SILENCE_LIMIT_S", 0.1)
+    monkeypatch.setattr("realtime_core.wire.openai_conversation.REPLY_SILENCE_LIMIT_S", 0.1)
     async with calling(dialect, faults=Faults(silent_after="response.created")) as (call, _):
         await call.agent.create_response()
         await call.until_told("session.close")

@@ -18,6 +18,7 @@ from realtime_core.events import (
     AssistantText,
     AssistantTurnEnd,
     ErrorEvent,
+    Interrupted,
     SessionClose,
     SessionOpen,
     ToolCall,
@@ -119,6 +120,7 @@ def b64(audio: bytes) -> str:
 
 
 def created(reply: str | None = "R1") -> Frame:
+    """A reply of the vendor's own; `Talk.begin` is for one that was asked for."""
     return {"type": "response.created", "response": {"id": reply, "status": "in_progress"}}
 
 
@@ -211,6 +213,9 @@ def brief(effect: Effect) -> tuple[Any, ...]:
             return ("call", effect.call_id, effect.name, effect.arguments)
         case AssistantTurnEnd():
             return ("end", effect.response_id, effect.status)
+        case Interrupted():
+            cut = ("truncated",) if effect.truncated else ()
+            return ("interrupted", effect.item_id, effect.heard_ms, effect.cut_ms, *cut)
         case ErrorEvent():
             return ("error", effect.error.kind.value, effect.fatal)
         case StartRefused():
@@ -250,6 +255,8 @@ class Talk:
             new_event_id=lambda: f"event_{next(ids)}",
         )
         self.now = 0.0
+        self._outbox: list[Frame] = []
+        self._asked: Frame = {}
 
     def say(self, *frames: Frame | bytes) -> Talk:
         """The vendor says something."""
@@ -257,6 +264,13 @@ class Talk:
             raw = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
             self.wire.receive(raw, self.now)
         return self
+
+    def begin(self, reply: str = "R1") -> Talk:
+        """The vendor begins the reply that was asked for last, and says so as far as it can."""
+        self._collect()
+        frame = created(reply)
+        metadata = self._asked.get("response", {}).get("metadata")
+        return self.say({**frame, "response": {**frame["response"], "metadata": metadata}})
 
     def wait(self, seconds: float) -> Talk:
         """Time goes by; the timer rings whenever it is due on the way."""
@@ -303,7 +317,29 @@ class Talk:
 
     def sent(self) -> list[Frame]:
         """The frames it sent."""
-        return [json.loads(frame) for frame in self.wire.take_frames()]
+        self._collect()
+        sent, self._outbox = self._outbox, []
+        return sent
+
+    def wishes(self) -> list[str | None]:
+        """The instructions of the requests for replies it sent, and nothing else was in any of them."""
+        found: list[str | None] = []
+        for frame in self.sent():
+            if frame["type"] == "response.create":
+                response = dict(frame.get("response", {}))
+                metadata = {"request": frame["event_id"]} if self.wire.dialect.correlates else None
+                assert response.pop("metadata", None) == metadata
+                found.append(response.pop("instructions", None))
+                assert response == {}
+                assert frame.keys() <= {"type", "event_id", "response"}
+        return found
+
+    def _collect(self) -> None:
+        for raw in self.wire.take_frames():
+            frame = json.loads(raw)
+            self._outbox.append(frame)
+            if frame["type"] == "response.create":
+                self._asked = frame
 
     def kinds(self) -> list[str]:
         """The types of the frames it sent."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from realtime_core.arbiter import Arbiter, ReplyRequest
-from realtime_core.errors import ErrorKind
+from realtime_core.arbiter import VAD_REPLY_LIMIT_S, Arbiter, ReplyRequest
+from realtime_core.errors import AgentStateError, ErrorKind
+from realtime_core.options import Options, ServerVAD
 
 from .kit import (
     DASHSCOPE,
+    DIALECTS,
     MANUAL,
     OPENAI,
     Talk,
@@ -19,6 +23,8 @@ from .kit import (
     every_dialect,
     pcm,
     said,
+    said_all,
+    silence,
     speech,
 )
 
@@ -39,8 +45,15 @@ def ask(talk: Talk, instructions: str | None = None) -> Talk:
 
 @every_dialect
 def test_a_wish_goes_out_at_once_when_nothing_runs(dialect: str) -> None:
-    (frame,) = ask(Talk(dialect).open()).sent()
-    assert frame == {"type": "response.create", "event_id": "event_2"}
+    assert ask(Talk(dialect).open()).wishes() == [None]
+
+
+def test_a_wish_is_told_apart_where_replies_carry_its_metadata() -> None:
+    sent = {name: ask(Talk(name).open()).sent() for name in DIALECTS}
+    plain = {"type": "response.create", "event_id": "event_2"}
+    marked = {**plain, "response": {"metadata": {"request": "event_2"}}}
+    marks = ("openai_ga", "azure_ga")
+    assert sent == {name: [marked if name in marks else plain] for name in DIALECTS}
 
 
 @every_dialect
@@ -54,11 +67,10 @@ def test_a_wish_waits_for_the_running_reply(dialect: str) -> None:
 @every_dialect
 def test_a_wish_waits_for_the_one_on_its_way(dialect: str) -> None:
     talk = ask(ask(Talk(dialect).open(), "one"), "two")
-    assert [frame["response"]["instructions"] for frame in talk.sent()] == ["one"]
-    assert talk.say(created("R1")).sent() == []
-    (second,) = talk.say(done("R1")).sent()
-    assert second["response"] == {"instructions": "two"}
-    assert talk.say(created("R2"), done("R2")).sent() == []
+    assert talk.wishes() == ["one"]
+    assert talk.begin("R1").sent() == []
+    assert talk.say(done("R1")).wishes() == ["two"]
+    assert talk.begin("R2").say(done("R2")).sent() == []
 
 
 @every_dialect
@@ -66,8 +78,8 @@ def test_plain_wishes_that_wait_are_one(dialect: str) -> None:
     talk = Talk(dialect).open().say(created("R1"))
     for _ in range(100):
         ask(talk)
-    assert talk.say(done("R1")).kinds() == ["response.create"]
-    assert talk.say(created("R2"), done("R2")).kinds() == []
+    assert talk.say(done("R1")).wishes() == [None]
+    assert talk.begin("R2").say(done("R2")).sent() == []
 
 
 @every_dialect
@@ -75,15 +87,13 @@ def test_wishes_beyond_the_bound_are_left_out_and_reported(dialect: str) -> None
     talk = Talk(dialect).open().say(created("R"))
     for number in range(40):
         ask(talk, f"wish {number}")
-    errors = talk.errors()
-    assert errors
-    assert len(errors) < 40
-    sent = []
+    assert [type(each) for each in talk.errors()] == [AgentStateError] * 8
+    sent: list[str | None] = []
     talk.say(done("R"))
-    while frames := talk.sent():
-        sent += [frame["response"]["instructions"] for frame in frames]
-        talk.say(created(f"R{len(sent)}"), done(f"R{len(sent)}"))
-    assert sent == [f"wish {number}" for number in range(40 - len(errors))]
+    while wishes := talk.wishes():
+        sent += wishes
+        talk.begin(f"R{len(sent)}").say(done(f"R{len(sent)}"))
+    assert sent == [f"wish {number}" for number in range(32)]
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -106,21 +116,12 @@ def test_a_kept_wish_goes_out_again_when_the_other_reply_ended(dialect: str) -> 
     talk = ask(Talk(dialect).open(), "please")
     talk.sent()
     talk.say(RUNNING[dialect], created("VAD"), audio(reply="VAD"), done("VAD"))
-    (again,) = talk.sent()
-    assert again["response"] == {"instructions": "please"}
+    assert talk.wishes() == ["please"]
     assert talk.told_of("error") == []
-    assert talk.say(created("R2"), done("R2")).kinds() == []
+    assert talk.begin("R2").say(done("R2")).sent() == []
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        pytest.param(
-            None,
-        ),
-        "VAD",
-    ],
-)
+@pytest.mark.parametrize("reply", [None, "VAD"])
 @every_dialect
 def test_a_kept_wish_goes_out_when_the_other_reply_shows_by_its_end_only(
     dialect: str, reply: str | None
@@ -158,8 +159,7 @@ def test_a_wish_behind_a_refused_one_is_not_left_hanging(dialect: str) -> None:
     talk = ask(ask(Talk(dialect).open(), "one"), "two")
     (frame,) = talk.sent()
     talk.say(error("no", code="invalid_value", event=frame["event_id"]))
-    (second,) = talk.sent()
-    assert second["response"] == {"instructions": "two"}
+    assert talk.wishes() == ["two"]
 
 
 @every_dialect
@@ -168,7 +168,7 @@ def test_a_refusal_of_something_else_leaves_the_wish_alone(dialect: str) -> None
     talk.sent()
     talk.say(error("no", code="invalid_value", event="event_of_another"))
     assert ask(talk, "two").sent() == []
-    assert talk.say(created(), done()).kinds() == ["response.create"]
+    assert talk.begin().say(done()).wishes() == ["two"]
 
 
 @every_dialect
@@ -178,24 +178,61 @@ def test_a_cancel_that_came_too_late_leaves_the_next_wish_alone(dialect: str) ->
     talk.wire.cancel(None, talk.now)
     ask(talk, "one")
     assert talk.kinds() == ["response.cancel"]
-    assert talk.say(done("R1")).kinds() == ["response.create"]
+    assert talk.say(done("R1")).wishes() == ["one"]
     talk.say(OVER[dialect])
     ask(talk, "two")
     assert talk.sent() == []  # "one" is still on its way
-    assert talk.say(created("R2"), done("R2")).kinds() == ["response.create"]
+    assert talk.begin("R2").say(done("R2")).wishes() == ["two"]
 
 
 @every_dialect
 def test_cancel_stops_mutes_and_ends_the_reply(dialect: str) -> None:
-    talk = Talk(dialect).open().say(created(), said("One"), audio())
+    talk = Talk(dialect).open().say(created(), said("One"), audio(pcm(500)))
     talk.effects()
-    talk.wire.cancel(None, talk.now)
+    talk.wait(0.2).wire.cancel(None, talk.now)
     (frame,) = talk.sent()
     assert frame["type"] == "response.cancel"
     assert frame.get("response_id") == ("R1" if dialect in OPENAI else None)
     assert talk.told() == [("flush", "R1")]
     talk.say(audio(), said(" two"), done(status="cancelled"), audio())
-    assert talk.told() == [("text", "One", True, "A1", "R1"), ("end", "R1", "cancelled")]
+    assert talk.told() == [("text", "One", True, "A1", "R1")]
+    assert talk.wait(0.149).told() == []  # what was heard may still be reported
+    assert talk.sent() == []
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.wait(0.001).told() == [
+        ("interrupted", "A1", 200, 300, *told),
+        ("end", "R1", "cancelled"),
+    ]
+    assert [frame["audio_end_ms"] for frame in talk.sent()] == ([200] if told else [])
+    assert talk.wire.deadline() is None
+
+
+@pytest.mark.parametrize("settled_by", ["final report", "figure"])
+@every_dialect
+def test_a_cut_is_settled_at_once_by_whoever_knows(dialect: str, settled_by: str) -> None:
+    talk = Talk(dialect).open().say(created(), audio(pcm(500)))
+    talk.effects()
+    talk.wait(0.2).wire.cancel(120 if settled_by == "figure" else None, talk.now)
+    talk.wire.report_playback("A1", 120, True, talk.now)  # too late for a figure, which stands
+    assert talk.told() == [("flush", "R1")]  # Interrupted comes behind the reply's last text
+    talk.say(said_all("One two."), done(status="cancelled"))
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.told() == [
+        ("text", "One two.", True, "A1", "R1"),
+        ("interrupted", "A1", 120, 380, *told),
+        ("end", "R1", "cancelled"),
+    ]
+
+
+@every_dialect
+def test_whoever_was_told_of_a_cut_may_settle_it_by_a_figure(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), audio(pcm(500)))
+    talk.effects()
+    talk.wait(0.2).say(speech(), done(status="cancelled")).effects()
+    talk.wait(0.01).wire.cancel(120, talk.now)
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.told() == [("interrupted", "A1", 120, 380, *told), ("end", "R1", "cancelled")]
+    assert talk.kinds() == (["conversation.item.truncate"] if told else [])
 
 
 @every_dialect
@@ -229,9 +266,11 @@ def test_cancel_with_nothing_running_and_nothing_audible_is_nothing(dialect: str
 def test_cancel_of_a_reply_that_is_only_heard_flushes_it(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), audio(pcm(1000)), done())
     talk.effects()
-    talk.wire.cancel(None, talk.now)
+    talk.wait(0.4).wire.cancel(None, talk.now)
     assert talk.sent() == []
     assert talk.told() == [("flush", None)]
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.wait(0.15).told() == [("interrupted", "A1", 400, 600, *told)]
 
 
 @every_dialect
@@ -240,7 +279,7 @@ def test_cancel_drops_the_wishes_that_wait(dialect: str) -> None:
     talk.wire.cancel(None, talk.now)
     talk.say(done(status="cancelled"))
     assert talk.kinds() == ["response.cancel"]
-    assert ask(talk).kinds() == ["response.create"]
+    assert ask(talk, "three").wishes() == ["three"]
 
 
 @every_dialect
@@ -248,15 +287,13 @@ def test_a_reply_that_begins_after_it_was_given_up_is_cancelled_and_muted(dialec
     talk = ask(Talk(dialect).open())
     talk.wire.cancel(None, talk.now)
     assert talk.kinds() == ["response.create"]
-    (frame,) = talk.say(created()).sent()
+    (frame,) = talk.begin().sent()
     assert frame["type"] == "response.cancel"
     assert frame.get("response_id") == ("R1" if dialect in OPENAI else None)
     talk.say(said("Hi"), audio(), done(status="cancelled"))
     assert talk.told() == [("end", "R1", "cancelled")]
     # Only that one.
-    assert ask(talk).say(created("R2"), audio(reply="R2")).told() == [
-        ("audio", b"\1\2", "A1", "R2")
-    ]
+    assert ask(talk).begin("R2").say(audio(reply="R2")).told() == [("audio", b"\1\2", "A1", "R2")]
 
 
 @every_dialect
@@ -264,10 +301,11 @@ def test_a_wish_after_a_given_up_one_is_heard(dialect: str) -> None:
     talk = ask(Talk(dialect).open())
     talk.wire.cancel(None, talk.now)
     ask(talk, "instead")
-    talk.say(created("R1"), audio(reply="R1"), done("R1", status="cancelled"))
-    assert talk.kinds() == ["response.create", "response.cancel", "response.create"]
-    talk.effects()
-    assert talk.say(created("R2"), audio(reply="R2")).told() == [("audio", b"\1\2", "A1", "R2")]
+    talk.begin("R1").say(audio(reply="R1"))
+    assert talk.kinds() == ["response.create", "response.cancel"]
+    assert talk.say(done("R1", status="cancelled")).wishes() == ["instead"]
+    assert talk.told() == [("end", "R1", "cancelled")]
+    assert talk.begin("R2").say(audio(reply="R2")).told() == [("audio", b"\1\2", "A1", "R2")]
 
 
 @every_dialect
@@ -281,38 +319,97 @@ def test_a_given_up_wish_that_is_refused_is_not_sent_again(dialect: str) -> None
 
 @every_dialect
 def test_a_commit_during_a_reply_cancels_that_reply_first(dialect: str) -> None:
-    talk = Talk(dialect, MANUAL).open().say(created(), audio()).push(200)
+    talk = Talk(dialect, MANUAL).open().say(created(), audio(pcm(500))).push(200)
+    talk.now = 0.1
     assert talk.wire.commit_input_audio(talk.now)
     assert talk.kinds() == ["response.cancel", "input_audio_buffer.commit"]
-    assert talk.say(audio(), done(status="cancelled")).kinds() == ["response.create"]
-    assert talk.say(created("R2"), audio(reply="R2")).told()[-1] == ("audio", b"\1\2", "A1", "R2")
+    assert talk.say(audio(), done(status="cancelled")).wishes() == [None]
+    talk.effects()
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.begin("R2").say(audio(reply="R2")).told() == [
+        ("interrupted", "A1", 100, 400, *told),
+        ("end", "R1", "cancelled"),  # a cut reply ends before the next begins
+        ("audio", b"\1\2", "A1", "R2"),
+    ]
 
 
 @every_dialect
 def test_a_reply_of_the_servers_own_is_no_answer_to_anyone(dialect: str) -> None:
-    talk = Talk(dialect).open().say(speech(), created("VAD"), done("VAD"))
+    talk = Talk(dialect).open().say(speech(), silence(), created("VAD"), done("VAD"))
     assert talk.sent() == []
-    assert ask(talk).kinds() == ["response.create"]
+    assert ask(talk).wishes() == [None]
 
 
-def test_the_arbiter_alone() -> None:
+@every_dialect
+def test_a_wish_waits_while_the_caller_speaks_and_for_their_answer(dialect: str) -> None:
+    talk = ask(Talk(dialect).open().say(speech())).wait(60)
+    assert talk.say(silence()).wait(2.9).sent() == []
+    assert talk.say(created("VAD")).wait(20).sent() == []
+    assert talk.say(done("VAD")).wishes() == [None]
+
+
+@every_dialect
+def test_a_wish_waits_three_seconds_for_an_answer_that_never_comes(dialect: str) -> None:
+    talk = ask(Talk(dialect).open().say(speech(), silence()))
+    assert talk.wait(2.99).sent() == []
+    assert talk.wait(0.02).wishes() == [None]
+
+
+@every_dialect
+def test_a_wish_waits_for_no_answer_where_the_vendor_gives_none(dialect: str) -> None:
+    talk = Talk(dialect, Options(vad=ServerVAD(respond=False))).open().say(speech())
+    assert ask(talk).sent() == []
+    assert talk.say(silence()).wishes() == [None]
+
+
+def test_the_arbiter_gives_one_wish_at_a_time_in_order_of_asking() -> None:
     arbiter = Arbiter()
-    assert arbiter.idle
-    assert arbiter.next() is None
-    assert arbiter.request(ReplyRequest("a"))
-    assert arbiter.next() == ReplyRequest("a")
+    assert arbiter.next(0) is None
+    assert all(arbiter.request(ReplyRequest(each)) for each in ("a", "b"))
+    assert arbiter.next(0) == arbiter.asked == ReplyRequest("a")
     arbiter.sent_as("event_1")
-    assert arbiter.asked == ReplyRequest("a", "event_1")
-    assert not arbiter.idle
-    arbiter.refused(because_running=True)
+    assert arbiter.asked == ReplyRequest("a", event_id="event_1")
+    assert arbiter.next(0) is None  # on its way
+    arbiter.refused(keep=True, running=True)
     assert arbiter.asked is None
-    assert arbiter.next() is None
+    assert arbiter.next(0) is None  # the other reply runs
     arbiter.ended()
-    assert arbiter.next() == ReplyRequest("a")
-    arbiter.started()
+    assert arbiter.next(0) == ReplyRequest("a")  # again, before those asked for later
+    arbiter.started(asked_for=True)
     arbiter.sent_as("too late")
-    arbiter.refused(because_running=True)
     assert arbiter.asked is None
+    assert arbiter.next(0) is None  # it runs
     arbiter.ended()
-    assert arbiter.idle
-    assert arbiter.next() is None
+    assert arbiter.next(0) == ReplyRequest("b")
+    arbiter.refused(keep=False)
+    assert arbiter.next(0) is None
+
+
+def test_the_arbiter_lets_nobody_talk_over_the_caller() -> None:
+    arbiter = Arbiter()
+    arbiter.caller_started()
+    arbiter.request(ReplyRequest("a"))
+    assert arbiter.next(1000) is None
+    assert arbiter.hold_until is None  # nothing to wait for but the caller
+    arbiter.caller_stopped(1000, answered_by_vendor=True)
+    assert arbiter.hold_until == 1000 + VAD_REPLY_LIMIT_S == 1003
+    assert arbiter.next(1002.9) is None
+    assert arbiter.next(1003) == ReplyRequest("a")
+    assert arbiter.hold_until is None
+
+
+@pytest.mark.parametrize(("cause", "left"), [("tools", False), ("application", True)])
+def test_a_reply_of_the_vendors_own_answers_tool_results_and_no_other_wish(
+    cause: Literal["tools", "application"], left: bool
+) -> None:
+    arbiter = Arbiter()
+    arbiter.caller_started()
+    arbiter.request(ReplyRequest(cause="tools"))
+    arbiter.request(ReplyRequest(cause=cause))  # one reply for both
+    arbiter.caller_stopped(0, answered_by_vendor=True)
+    arbiter.started(asked_for=False)
+    arbiter.ended()
+    assert arbiter.next(0) == (ReplyRequest() if left else None)
+    arbiter.started(asked_for=True)
+    arbiter.ended()
+    assert arbiter.next(0) is None

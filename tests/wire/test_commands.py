@@ -150,11 +150,10 @@ def test_a_replys_own_instructions_are_joined_to_the_sessions_as_they_stand(dial
     talk.wire.create_response("Greet.", 0)
     talk.wire.update_instructions("Be brief.", 0)
     talk.wire.create_response("Ask.", 0)
-    talk.say(created(), done())
-    asked = [frame["response"] for frame in talk.sent() if frame["type"] == "response.create"]
-    assert asked == [
-        {"instructions": "You serve ACME.\n\nBe kind.\n\nGreet."},
-        {"instructions": "You serve ACME.\n\nBe brief.\n\nAsk."},
+    talk.begin().say(done())
+    assert talk.wishes() == [
+        "You serve ACME.\n\nBe kind.\n\nGreet.",
+        "You serve ACME.\n\nBe brief.\n\nAsk.",
     ]
 
 

@@ -16,8 +16,16 @@ from .kit import (
     every_dialect,
     item_done,
     message,
+    silence,
     speech,
 )
+
+BACK = ["conversation.item.create", "response.create"]
+
+
+def result(call_id: str, event_id: str) -> dict[str, Any]:
+    item = {"type": "function_call_output", "call_id": call_id, "output": f"result of {call_id}"}
+    return {"type": "conversation.item.create", "event_id": event_id, "item": item}
 
 
 def answer(talk: Talk, call_id: str) -> Talk:
@@ -86,7 +94,7 @@ def test_a_call_that_is_not_whole_is_not_told(dialect: str, status: Any) -> None
 @every_dialect
 def test_a_call_first_seen_in_a_reply_that_was_cut_is_not_told(dialect: str, status: str) -> None:
     talk = Talk(dialect).open().say(created(), speech(), done(status=status, output=[call("C1")]))
-    assert talk.told_of("call") == []
+    assert talk.wait(1).told_of("call", "end") == [("end", "R1", status)]
 
 
 @pytest.mark.parametrize("status", ["completed", None])
@@ -114,32 +122,72 @@ def test_the_end_names_the_tools(dialect: str) -> None:
 
 
 @every_dialect
-def test_a_result_is_an_item_and_the_last_one_asks_for_the_follow_up(dialect: str) -> None:
+def test_results_go_back_together_in_order_of_calling_and_ask_once(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), item_done(call("C1")), item_done(call("C2")), done())
-    (first,) = answer(talk, "C1").sent()
-    assert first["item"] == {
-        "type": "function_call_output",
-        "call_id": "C1",
-        "output": "result of C1",
-    }
-    assert answer(talk, "C2").kinds() == ["conversation.item.create", "response.create"]
-    assert talk.say(created("R2"), done("R2")).sent() == []
+    assert answer(talk, "C2").sent() == []
+    *results, request = answer(talk, "C1").sent()
+    assert results == [result("C1", "event_2"), result("C2", "event_3")]
+    assert request["type"] == "response.create"
+    assert talk.begin("R2").say(done("R2")).sent() == []
 
 
 @every_dialect
-def test_results_given_while_the_reply_runs_ask_when_it_has_ended(dialect: str) -> None:
+def test_results_given_while_the_reply_runs_go_back_when_it_has_ended(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), item_done(call("C1")))
-    assert answer(talk, "C1").kinds() == ["conversation.item.create"]
-    assert talk.say(done(output=[call("C1")])).kinds() == ["response.create"]
+    assert answer(talk, "C1").sent() == []
+    assert talk.say(done(output=[call("C1")])).kinds() == BACK
 
 
 @every_dialect
-def test_a_follow_up_waits_for_calls_that_come_later_in_the_same_reply(dialect: str) -> None:
+def test_results_wait_for_calls_that_come_later_in_the_same_reply(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), item_done(call("C1")))
     answer(talk, "C1")
     talk.say(item_done(call("C2")), done(output=[call("C1"), call("C2")]))
-    assert talk.kinds() == ["conversation.item.create"]
-    assert answer(talk, "C2").kinds() == ["conversation.item.create", "response.create"]
+    assert talk.sent() == []
+    assert answer(talk, "C2").kinds() == ["conversation.item.create", *BACK]
+
+
+@pytest.mark.parametrize("first", ["answer", "end"])
+@every_dialect
+def test_calls_of_a_reply_that_was_cut_are_answered_without_asking(
+    dialect: str, first: str
+) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")), speech())
+    if first == "answer":
+        answer(talk, "C1")
+    else:
+        talk.say(done(status="cancelled"))
+    assert talk.sent() == []
+    if first == "answer":
+        talk.say(done(status="cancelled"))
+    else:
+        answer(talk, "C1")
+    assert talk.sent() == [result("C1", "event_2")]
+    assert talk.say(silence()).wait(10).sent() == []
+
+
+@every_dialect
+def test_results_given_during_another_reply_ask_when_that_one_has_ended(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")), done(), created("R2"))
+    assert answer(talk, "C1").kinds() == ["conversation.item.create"]
+    assert talk.say(done("R2")).kinds() == ["response.create"]
+
+
+@every_dialect
+def test_results_given_while_the_caller_speaks_are_answered_by_the_vendors_own_reply(
+    dialect: str,
+) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")), done(), speech())
+    assert answer(talk, "C1").kinds() == ["conversation.item.create"]
+    assert talk.say(silence(), created("R2"), done("R2")).wait(10).sent() == []
+
+
+@every_dialect
+def test_a_call_waits_until_it_is_answered(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), item_done(call("C1")))
+    assert talk.wire.waits_for("C1")
+    assert not talk.wire.waits_for("C2")
+    assert not answer(talk, "C1").wire.waits_for("C1")
 
 
 @every_dialect

@@ -141,6 +141,19 @@ def test_hypotheses_nobody_closes_do_not_pile_up(dialect: str) -> None:
     for number in range(1000):
         talk.say(partial(dialect, "", "x", f"U{number}"))
     assert len(talk.told()) == 1000
-    # The newest still goes on where it was.
-    assert talk.say(partial(dialect, "x", "y", "U999")).told() == [("heard", "xy", False, "U999")]
-    assert len(talk.wire._caller._hypotheses) <= 64
+    # The newest 64 go on where they were; of the others nothing is kept, so there is nothing to close.
+    talk.say(*(transcript("completed", f"U{number}", transcript="") for number in range(936)))
+    assert talk.told() == []
+    talk.say(transcript("completed", "U936", transcript=""))
+    assert talk.told() == [("heard", "", True, "U936")]
+    assert talk.say(partial(dialect, "x", "y", "U937")).told() == [("heard", "xy", False, "U937")]
+
+
+@every_dialect
+def test_a_hypothesis_that_grows_takes_no_room_of_another(dialect: str) -> None:
+    talk = Talk(dialect).open()
+    talk.say(*(partial(dialect, "", "x", f"U{number}") for number in range(64)))
+    talk.say(partial(dialect, "x", "y", "U63"))
+    talk.effects()
+    talk.say(transcript("completed", "U0", transcript=""))
+    assert talk.told() == [("heard", "", True, "U0")]

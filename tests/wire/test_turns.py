@@ -33,6 +33,7 @@ from .kit import (
     said_all,
     silence,
     speech,
+    transcript,
 )
 
 R1, A1, U1 = "resp_R1", "item_A1", "item_U1"
@@ -333,15 +334,21 @@ def test_an_odd_byte_is_never_carried_into_another_item(dialect: str) -> None:
 def test_speech_during_a_reply_cuts_it(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), said("One two"), audio(pcm(500)))
     talk.effects()
+    talk.now = 0.1
     talk.say(speech("U2", 4000), audio(), said(" three"), said_all("One two three."), audio_done())
     talk.say(done(status="cancelled", status_details={"reason": "turn_detected"}))
     assert talk.told() == [
         ("flush", "R1"),
         ("speech", "U2", 4000, True),
         ("text", "One two three.", True, "A1", "R1"),
-        ("end", "R1", "cancelled"),
     ]
-    assert talk.sent() == []  # the server stops it, never both
+    talk.wire.report_playback("A1", 80, True, talk.now)
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.told() == [("interrupted", "A1", 80, 420, *told), ("end", "R1", "cancelled")]
+    # The server stops it, never both; it is told what was heard, where it can be.
+    truncate = {"item_id": "A1", "content_index": 0, "audio_end_ms": 80}
+    kind = {"type": "conversation.item.truncate", "event_id": "event_2"}
+    assert talk.sent() == ([{**kind, **truncate}] if told else [])
     assert talk.wire.late_audio == 1
 
 
@@ -351,7 +358,35 @@ def test_speech_while_a_finished_reply_is_still_heard_cuts_it_too(dialect: str) 
     talk.effects()
     talk.now = 0.9
     assert talk.say(speech()).told() == [("flush", None), ("speech", "U1", 100, True)]
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.wait(0.15).told() == [("interrupted", "A1", 900, 100, *told)]
     assert talk.say(silence(), speech("U2")).told()[-1] == ("speech", "U2", 100, False)
+
+
+@every_dialect
+def test_a_loss_before_it_is_settled_what_was_heard_settles_it(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), audio(pcm(1000)))
+    talk.effects()
+    talk.now = 0.4
+    talk.say(speech(), done(status="cancelled")).effects()
+    talk.now = 0.5
+    talk.wire.receive_eof(1006, "", talk.now)
+    assert [each[:4] for each in talk.told()] == [
+        ("error", "transport", True),
+        ("interrupted", "A1", 400, 600),
+        ("end", "R1", "cancelled"),
+        ("close", 1006, "network"),
+    ]
+    assert talk.wire.deadline() is None
+
+
+@every_dialect
+def test_speech_that_stutters_cuts_once(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), audio(pcm(1000)), audio_done(), done(), speech())
+    talk.effects()
+    talk.wait(0.1).say(silence(), speech("U2", 200))  # before it is settled what was heard
+    assert talk.told() == [("silence", "U1", 900), ("speech", "U2", 200, False)]
+    assert [each[0] for each in talk.wait(1).told()] == ["interrupted"]
 
 
 @every_dialect
@@ -452,9 +487,10 @@ def test_a_reply_that_ended_somehow_has_ended(dialect: str, status: Any) -> None
 def test_a_reply_silent_for_thirty_seconds_is_dead(dialect: str) -> None:
     talk = Talk(dialect).open().say(created()).wait(20).say(audio()).wait(29)
     assert talk.told_of("error") == []
-    talk.say({"type": "vendor.news"}, speech())  # no sign of life of the reply
+    talk.say({"type": "vendor.news"}, transcript("delta"))  # no sign of life of the reply
     talk.effects()
-    assert talk.wait(2).told() == [
+    assert talk.wait(0.9).told() == []
+    assert talk.wait(0.1).told() == [
         ("error", "stalled", True),
         ("end", "R1", "failed"),
         ("close", None, "network"),
@@ -462,20 +498,43 @@ def test_a_reply_silent_for_thirty_seconds_is_dead(dialect: str) -> None:
     assert talk.wire.deadline() is None
 
 
+@pytest.mark.parametrize("by", ["speech", "cancel"])
+@every_dialect
+def test_a_cut_reply_the_vendor_never_ends_is_ended_here(dialect: str, by: str) -> None:
+    talk = Talk(dialect).open().say(created(), audio(pcm(1000)))
+    talk.now = 0.4
+    if by == "speech":
+        talk.say(speech(), silence())
+    else:
+        talk.wire.cancel(None, talk.now)
+    talk.say(audio()).wire.create_response("Go on.", talk.now)  # its last sign of life
+    assert [each[0] for each in talk.wait(4.9).told_of("error", "interrupted", "end")] == []
+    told = ("truncated",) if dialect in OPENAI else ()
+    assert talk.wishes() == []
+    assert talk.wait(0.2).told() == [
+        ("interrupted", "A1", 400, 600, *told),
+        ("end", "R1", "cancelled"),
+    ]
+    assert talk.wishes() == ["Go on."]
+    talk.begin("R2").say(audio(), audio(reply="R2"))  # the old one wakes up again
+    assert talk.told() == [("audio", b"\1\2", "A1", "R2")]
+
+
 @every_dialect
 def test_a_reply_that_was_asked_for_and_never_comes_is_dead_too(dialect: str) -> None:
     talk = Talk(dialect).open()
     talk.wire.create_response(None, talk.now)
-    assert talk.wait(29).told() == []
-    assert talk.wait(2).told() == [("error", "stalled", True), ("close", None, "network")]
+    assert talk.wait(29.9).told() == []
+    assert talk.wait(0.1).told() == [("error", "stalled", True), ("close", None, "network")]
 
 
 @every_dialect
 def test_an_idle_session_waits_for_ever(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), audio(), done(), speech(), silence())
-    talk.effects()
+    talk.wait(0.15).effects()  # it is settled what was heard of the reply
     assert talk.wire.deadline() is None
     assert talk.wait(7200).told() == []
+    assert talk.sent() == []
 
 
 @every_dialect

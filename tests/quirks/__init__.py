@@ -1,0 +1,1 @@
+"""Every quirk of the vendors that somebody reported, as a call over a real socket."""
