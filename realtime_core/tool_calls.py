@@ -35,7 +35,7 @@ class CallBook:
 
     def called(self, response_id: str | None, call_id: str) -> None:
         """Note a call."""
-        while len(self._replies) >= _MOST_REPLIES:
+        while response_id not in self._replies and len(self._replies) >= _MOST_REPLIES:
             del self._replies[next(iter(self._replies))]
         self._replies.setdefault(response_id, _Calls()).answers[call_id] = None
 

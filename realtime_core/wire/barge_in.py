@@ -106,8 +106,14 @@ class BargeIn:
         self.settle_if_known()
         self._finish()
 
-    def finish(self) -> None:
-        """Settle and let everything go: a new reply begins, or the session ends."""
+    def finish(self, *, session_over: bool = False) -> None:
+        """
+        Settle and let everything go.
+
+        Args:
+            session_over: Nobody is there to be told any more; otherwise a new reply begins.
+        """
+        self.truncates = self.truncates and not session_over
         self.settle_by_clock()
         self._reply_runs = False
         self._finish()

@@ -262,7 +262,7 @@ class Conversation:
     def end(self, open_reply: TurnStatus) -> None:
         """End what is open: nothing more will come."""
         self._replies.end(open_reply)
-        self._barge_in.finish()
+        self._barge_in.finish(session_over=True)
 
     def is_refusal(self, error: VendorError, now: float) -> bool:
         """Take note of an error that may answer a request for a reply; true when it needs no report."""
