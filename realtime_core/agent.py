@@ -169,11 +169,11 @@ class Agent(ABC):
             listener: A plain, fast function; called on the session's loop, before the event that tells of it. A
                 `Playout` registers itself.
         """
-        self.__dict__.setdefault("_cut_listeners", []).append(listener)
+        vars(self).setdefault("_cut_listeners", []).append(listener)
 
     def tell_cut(self) -> None:
         """Call the listeners of `on_cut`; for providers, at the moment they cut a reply."""
-        for listener in self.__dict__.get("_cut_listeners", ()):
+        for listener in vars(self).get("_cut_listeners", ()):
             listener()
 
     @abstractmethod

@@ -38,6 +38,8 @@ class Arbiter:
 
     _waiting: deque[ReplyRequest] = field(factory=deque)
     _asked: ReplyRequest | None = None
+    _answered: ReplyRequest | None = None
+    """What the running reply was taken to answer; a refusal may still show that it does not."""
     _running: bool = False
     _caller_speaks: bool = False
     _hold_until: float | None = None
@@ -46,6 +48,11 @@ class Arbiter:
     def asked(self) -> ReplyRequest | None:
         """The request that was sent and not yet answered."""
         return self._asked
+
+    @property
+    def answered(self) -> ReplyRequest | None:
+        """The request that the running reply was taken to answer."""
+        return self._answered
 
     @property
     def hold_until(self) -> float | None:
@@ -95,14 +102,15 @@ class Arbiter:
         """
         self._running, self._hold_until = True, None
         if asked_for:
-            self._asked = None
+            self._answered, self._asked = self._asked, None
         else:
+            self._caller_speaks = False  # the vendor would not answer before they ended
             kept = [request for request in self._waiting if request.cause != "tools"]
             self._waiting = deque(kept)
 
     def ended(self) -> None:
         """Note that the running reply ended."""
-        self._running = False
+        self._running, self._answered = False, None
 
     def refused(self, *, keep: bool, running: bool = False) -> None:
         """
@@ -112,9 +120,10 @@ class Arbiter:
             keep: The wish is good and only came at a bad time.
             running: Because another reply is under way.
         """
-        if self._asked is not None and keep:
-            self._waiting.appendleft(evolve(self._asked, event_id=None))
-        self._asked = None
+        refused = self._asked or self._answered
+        if refused is not None and keep:
+            self._waiting.appendleft(evolve(refused, event_id=None))
+        self._asked = self._answered = None
         self._running = self._running or running
 
     def caller_started(self) -> None:

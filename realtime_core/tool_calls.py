@@ -39,6 +39,11 @@ class CallBook:
             del self._replies[next(iter(self._replies))]
         self._replies.setdefault(response_id, _Calls()).answers[call_id] = None
 
+    def named(self, response_id: str | None) -> None:
+        """Note the id of a reply whose calls came before it."""
+        if response_id is not None and None in self._replies:
+            self._replies[response_id] = self._replies.pop(None)
+
     def waits(self, call_id: str) -> bool:
         """Say whether a call has no answer yet."""
         return any(

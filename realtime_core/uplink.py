@@ -33,7 +33,7 @@ class Uplink:
         self._queue: deque[tuple[bytes, float]] = deque()
         self._queued_ms = 0.0
         self._room = asyncio.Event()
-        self.ended = False
+        self.ended: bool = False
 
     def has_room_for(self, audio_ms: float) -> bool:
         """Say whether so much audio can be queued without dropping any; a single frame always fits."""

@@ -152,6 +152,11 @@ class Asking:
             return True
         # A wire that names no event leaves only the oldest open request to blame.
         blamed = running or speaking or error.event_id is None
+        guessed = self._arbiter.answered
+        mine = guessed is not None and error.event_id in (None, guessed.event_id)
+        if asked is None and running and mine and not self.correlates:
+            # By order the running reply was taken for ours; this says that it is the vendor's own.
+            self._arbiter.refused(keep=True, running=True)
         if asked is not None and (blamed or error.event_id == asked.event_id):
             keep = (running or speaking) and self._unwanted != "cancelled"
             if speaking:

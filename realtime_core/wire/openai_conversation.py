@@ -272,6 +272,8 @@ class Conversation:
         """Deliver nothing more of what runs or plays, and begin to settle what was heard."""
         reply = self._replies.current
         unfinished = reply.audio_item if reply is not None else None
+        if reply is not None:
+            reply.heard_from_at = now  # from here on its end is awaited, not its next word
         self._barge_in.begin(now, reply_runs=reply is not None, unfinished=unfinished)
         self._replies.mute()
 

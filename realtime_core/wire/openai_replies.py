@@ -107,6 +107,7 @@ class Replies:
         if reply is not None:
             if reply.response_id is None and not self.is_over(response_id):
                 reply.response_id = response_id
+                self.calls.named(response_id)
             if response_id in (None, reply.response_id):
                 reply.heard_from_at = now
                 return reply

@@ -266,8 +266,8 @@ async def calling(
     async with vendor:
         cfg = {**vendor.credential(dialect), **(credential or {})}
         # Speech is pushed faster than real time here, so pushing waits where a call would drop.
-        chosen = Options(**{"on_event": call, "when_full": "wait", **options})
-        call.agent = new_agent_from_credential(cfg, chosen)
+        chosen: dict[str, Any] = {"on_event": call, "when_full": "wait", **options}
+        call.agent = new_agent_from_credential(cfg, Options(**chosen))
         async with call.agent:
             call.session = await vendor.session(0)
             yield call
