@@ -138,6 +138,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def properties(session: nox.Session) -> None:
+    """Look for broken properties at length: 5,000 conversations and 100,000 damaged frames a dialect, half an hour."""
+    session.install(*EDITABLES, *_group("test"))
+    environment = {**_environment(session), "HYPOTHESIS_PROFILE": "long"}
+    session.run("pytest", "-s", "tests/properties", *session.posargs, env=environment)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Run the benchmarks (by name only: the figures need a quiet machine)."""
     session.install(*EDITABLES, *_group("bench"))
