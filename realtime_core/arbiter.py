@@ -39,7 +39,8 @@ class Arbiter:
     _waiting: deque[ReplyRequest] = field(factory=deque)
     _asked: ReplyRequest | None = None
     _answered: ReplyRequest | None = None
-    """What the running reply was taken to answer; a refusal may still show that it does not."""
+    """What was last taken to be answered; a refusal, however late, may show that it was not."""
+    _answering: bool = False
     _running: bool = False
     _caller_speaks: bool = False
     _hold_until: float | None = None
@@ -51,8 +52,18 @@ class Arbiter:
 
     @property
     def answered(self) -> ReplyRequest | None:
-        """The request that the running reply was taken to answer."""
+        """The request last taken to be answered."""
         return self._answered
+
+    @property
+    def running(self) -> bool:
+        """Whether a reply is under way, as far as is known."""
+        return self._running
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the running reply is the one taken to answer it."""
+        return self._running and self._answering
 
     @property
     def hold_until(self) -> float | None:
@@ -100,7 +111,7 @@ class Arbiter:
             asked_for: It answers the request that was sent; otherwise the vendor began it by itself, and it
                 answers the tool results given before it.
         """
-        self._running, self._hold_until = True, None
+        self._running, self._hold_until, self._answering = True, None, asked_for
         if asked_for:
             self._answered, self._asked = self._asked, None
         else:
@@ -110,7 +121,7 @@ class Arbiter:
 
     def ended(self) -> None:
         """Note that the running reply ended."""
-        self._running, self._answered = False, None
+        self._running = False
 
     def refused(self, *, keep: bool, running: bool = False) -> None:
         """
@@ -120,10 +131,25 @@ class Arbiter:
             keep: The wish is good and only came at a bad time.
             running: Because another reply is under way.
         """
-        refused = self._asked or self._answered
-        if refused is not None and keep:
-            self._waiting.appendleft(evolve(refused, event_id=None))
-        self._asked = self._answered = None
+        if self._asked is not None and keep:
+            self._waiting.appendleft(evolve(self._asked, event_id=None))
+        self._asked = None
+        self._running = self._running or running
+
+    def assume_answered(self) -> None:
+        """Note that the request that was sent must have been answered by the reply that ended."""
+        self._answered, self._asked = self._asked, None
+
+    def unanswered(self, *, running: bool) -> None:
+        """
+        Note that the request taken to be answered was not: the vendor has refused it.
+
+        Args:
+            running: Because another reply is under way.
+        """
+        if self._answered is not None:
+            self._waiting.appendleft(evolve(self._answered, event_id=None))
+        self._answered = None
         self._running = self._running or running
 
     def caller_started(self) -> None:
@@ -146,5 +172,6 @@ class Arbiter:
         self._hold_until = None
 
     def forget(self) -> None:
-        """Drop all wishes that wait."""
+        """Drop all wishes that wait, and do not take up again what was refused."""
         self._waiting.clear()
+        self._answered = None

@@ -18,11 +18,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import pytest
 
-from realtime_core.agent import Agent
 from realtime_core.errors import (
     AgentClosedError,
     AgentStateError,
@@ -47,14 +46,11 @@ from realtime_core.events import (
 from realtime_core.factory import new_agent_from_credential
 from realtime_core.options import Options
 from realtime_core.playout import Playout
+from realtime_core.testing.recorder import LIMIT_S, Recorder, commands_of, push, say
 from realtime_core.testing.speech import silence, speech_like
 from realtime_core.tools import Tool
 
 __all__ = ["AgentConformance", "VendorDouble"]
-
-E = TypeVar("E", bound=Event)
-_LIMIT_S = 10.0
-_FRAME_MS = 20
 
 
 class VendorDouble(Protocol):
@@ -90,50 +86,6 @@ class VendorDouble(Protocol):
         ...
 
 
-class _Recorder:
-    """Collects events and waits for them."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.also: Callable[[Event], None] | None = None
-        self._changed = asyncio.Event()
-
-    def __call__(self, event: Event) -> None:
-        """Take an event."""
-        self.events.append(event)
-        if self.also is not None:
-            self.also(event)
-        self._changed.set()
-
-    def of(self, kind: type[E]) -> list[E]:
-        """Give the events of a class so far."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-    async def wait_for(self, kind: type[E], count: int = 1) -> E:
-        """Wait for the n-th event of a class."""
-        async with asyncio.timeout(_LIMIT_S):
-            while len(self.of(kind)) < count:
-                self._changed.clear()
-                await self._changed.wait()
-        return self.of(kind)[count - 1]
-
-
-async def _say(agent: Agent, heard: Callable[[], bool], *, speech_ms: int = 800) -> None:
-    """Speak, then keep the line open with silence until something is heard."""
-    rate_hz = agent.options.input_sample_rate
-    await _push(agent, silence(200, rate_hz) + speech_like(speech_ms, rate_hz))
-    async with asyncio.timeout(_LIMIT_S):
-        while not heard():
-            await _push(agent, silence(_FRAME_MS, rate_hz))
-            await asyncio.sleep(0)
-
-
-async def _push(agent: Agent, pcm: bytes) -> None:
-    step = 2 * agent.options.input_sample_rate * _FRAME_MS // 1000
-    for at in range(0, len(pcm), step):
-        await agent.push_audio(pcm[at : at + step])
-
-
 class AgentConformance(ABC):
     """Inherit and give `vendor`; every test of the suite then runs over your provider."""
 
@@ -146,7 +98,7 @@ class AgentConformance(ABC):
 
         async def whole() -> None:
             before = asyncio.all_tasks()
-            async with asyncio.timeout(3 * _LIMIT_S), self.vendor() as vendor:
+            async with asyncio.timeout(3 * LIMIT_S), self.vendor() as vendor:
                 await scenario(vendor)
                 assert vendor.violations == []
             await asyncio.sleep(0)
@@ -158,7 +110,7 @@ class AgentConformance(ABC):
         """SessionOpen first, SessionClose last, once; close twice is fine."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await agent.start()
             assert isinstance(recorder.events[0], SessionOpen)
@@ -176,7 +128,7 @@ class AgentConformance(ABC):
 
         async def scenario(vendor: VendorDouble) -> None:
             agent = new_agent_from_credential(vendor.credential, _options())
-            for command in _commands(agent):
+            for command in commands_of(agent):
                 with pytest.raises(AgentStateError) as early:
                     await command()
                 assert not isinstance(early.value, AgentClosedError)
@@ -184,7 +136,7 @@ class AgentConformance(ABC):
             with pytest.raises(AgentStateError):
                 await agent.start()
             await agent.close()
-            for command in _commands(agent):
+            for command in commands_of(agent):
                 with pytest.raises(AgentClosedError):
                     await command()
 
@@ -196,7 +148,7 @@ class AgentConformance(ABC):
         async def scenario(vendor: VendorDouble) -> None:
             if vendor.refused_credential is None:
                 return
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(
                 vendor.refused_credential, _options(on_event=recorder)
             )
@@ -211,10 +163,10 @@ class AgentConformance(ABC):
         """Speech started, ended, text and audio, exactly one end; ids agree; whole samples."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
-                await _say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+                await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
             kinds = [type(event) for event in recorder.events]
             if agent.capabilities.speech_events:
                 assert kinds.index(UserSpeechStarted) < kinds.index(UserSpeechEnded)
@@ -249,7 +201,7 @@ class AgentConformance(ABC):
 
             consumer = asyncio.create_task(consume())
             async with agent:
-                await _say(agent, over.is_set)
+                await say(agent, over.is_set)
             await consumer
             assert isinstance(seen[0], SessionOpen)
             assert isinstance(seen[-1], SessionClose)
@@ -261,7 +213,7 @@ class AgentConformance(ABC):
         """What the application raises is its own affair."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
 
             def broken(event: Event) -> None:
                 recorder(event)
@@ -269,7 +221,7 @@ class AgentConformance(ABC):
 
             agent = new_agent_from_credential(vendor.credential, _options(on_event=broken))
             async with agent:
-                await _say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+                await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
             assert isinstance(recorder.events[-1], SessionClose)
 
         self.run(scenario)
@@ -293,14 +245,14 @@ class AgentConformance(ABC):
         """A call may push before the vendor has answered; nothing of it is lost."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             starting = asyncio.create_task(agent.start())
             await asyncio.sleep(0)
             rate_hz = agent.options.input_sample_rate
-            await _push(agent, silence(200, rate_hz) + speech_like(800, rate_hz))
+            await push(agent, silence(200, rate_hz) + speech_like(800, rate_hz))
             await starting
-            await _say(agent, lambda: bool(recorder.of(AssistantTurnEnd)), speech_ms=0)
+            await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)), speech_ms=0)
             await agent.close()
             assert len(recorder.of(AssistantTurnEnd)) == 1
             assert agent.stats.drops == {}
@@ -311,7 +263,7 @@ class AgentConformance(ABC):
         """Nothing running, nothing audible: nothing is sent and nothing is said."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 sent = agent.stats.frames_sent
@@ -326,13 +278,13 @@ class AgentConformance(ABC):
         """After cancel no audio comes, and the reply ends once, as cancelled."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             async with agent:
                 if not agent.capabilities.cancel:
                     return
-                await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
+                await say(agent, lambda: bool(recorder.of(AssistantAudio)))
                 await agent.cancel()
                 heard = len(recorder.of(AssistantAudio))
                 end = await recorder.wait_for(AssistantTurnEnd)
@@ -346,7 +298,7 @@ class AgentConformance(ABC):
         """Speech during a reply: nothing stale is delivered or played, and the end comes in its order."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             if not agent.capabilities.server_vad:
                 return
@@ -354,9 +306,9 @@ class AgentConformance(ABC):
             recorder.also = playout.feed
             await vendor.hold_reply()
             async with agent:
-                await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
+                await say(agent, lambda: bool(recorder.of(AssistantAudio)))
                 playout.read()
-                await _say(agent, lambda: len(recorder.of(UserSpeechStarted)) > 1)
+                await say(agent, lambda: len(recorder.of(UserSpeechStarted)) > 1)
                 stale = recorder.of(UserSpeechStarted)[1]
                 assert stale.interrupts
                 assert playout.buffered_ms == 0
@@ -376,7 +328,7 @@ class AgentConformance(ABC):
         """The call is an event, its handler runs, the answer goes back, and the model speaks."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             ran: list[dict[str, Any]] = []
 
             async def look_up(name: str, arguments: dict[str, Any]) -> str:
@@ -390,7 +342,7 @@ class AgentConformance(ABC):
                 return
             await vendor.call_tool("look_up", {"city": "Berlin"})
             async with agent:
-                await _say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
+                await say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
             assert ran == [{"city": "Berlin"}]
             assert [call.arguments for call in recorder.of(ToolCall)] == ran
             assert vendor.tool_answers == ["look_up found it"]
@@ -403,7 +355,7 @@ class AgentConformance(ABC):
         """The model hears that it failed, without a traceback, and the call goes on."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
 
             def broken(name: str, arguments: dict[str, Any]) -> str:
                 raise RuntimeError("secret of the application")
@@ -414,7 +366,7 @@ class AgentConformance(ABC):
                 return
             await vendor.call_tool("look_up", {})
             async with agent:
-                await _say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
+                await say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
             assert len(vendor.tool_answers) == 1
             assert "secret" not in vendor.tool_answers[0]
 
@@ -424,14 +376,14 @@ class AgentConformance(ABC):
         """Without handlers `send_tool_result` answers, once; a second answer is refused."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             options = _options(on_event=recorder, tools=(Tool(name="look_up"),))
             agent = new_agent_from_credential(vendor.credential, options)
             if not agent.capabilities.tools:
                 return
             await vendor.call_tool("look_up", {})
             async with agent:
-                await _say(agent, lambda: bool(recorder.of(ToolCall)))
+                await say(agent, lambda: bool(recorder.of(ToolCall)))
                 call_id = recorder.of(ToolCall)[0].call_id
                 await agent.send_tool_result(call_id, "by hand")
                 with pytest.raises(ConfigError):
@@ -445,11 +397,11 @@ class AgentConformance(ABC):
         """The open reply ends as cancelled, then the session closes."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             await agent.start()
-            await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
+            await say(agent, lambda: bool(recorder.of(AssistantAudio)))
             await agent.close()
             assert [type(event) for event in recorder.events[-2:]] == [
                 AssistantTurnEnd,
@@ -463,11 +415,11 @@ class AgentConformance(ABC):
         """ErrorEvent(fatal), the end of the open reply, SessionClose; then commands are refused."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             await vendor.hold_reply()
             await agent.start()
-            await _say(agent, lambda: bool(recorder.of(AssistantAudio)))
+            await say(agent, lambda: bool(recorder.of(AssistantAudio)))
             await vendor.break_connection()
             close = await recorder.wait_for(SessionClose)
             assert close.initiator == "network"
@@ -487,7 +439,7 @@ class AgentConformance(ABC):
         """Without server VAD a commit asks for the reply; too little audio is said, not sent."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             options = _options(on_event=recorder, disable_server_vad=True)
             agent = new_agent_from_credential(vendor.credential, options)
             async with agent:
@@ -496,7 +448,7 @@ class AgentConformance(ABC):
                 await agent.commit_input_audio()
                 refused = await recorder.wait_for(ErrorEvent)
                 assert not refused.fatal
-                await _push(agent, speech_like(600, agent.options.input_sample_rate))
+                await push(agent, speech_like(600, agent.options.input_sample_rate))
                 await agent.commit_input_audio()
                 end = await recorder.wait_for(AssistantTurnEnd)
             assert end.status == "completed"
@@ -508,7 +460,7 @@ class AgentConformance(ABC):
         """A flag that is false means UnsupportedError; one that is true means no error."""
 
         async def scenario(vendor: VendorDouble) -> None:
-            recorder = _Recorder()
+            recorder = Recorder()
             agent = new_agent_from_credential(vendor.credential, _options(on_event=recorder))
             async with agent:
                 able = agent.capabilities
@@ -532,19 +484,6 @@ class AgentConformance(ABC):
 def _options(**changes: Any) -> Options:
     """Speech is pushed faster than real time here, so pushing waits where a call would drop."""
     return Options(when_full="wait", **changes)
-
-
-def _commands(agent: Agent) -> list[Callable[[], Awaitable[None]]]:
-    return [
-        lambda: agent.push_audio(bytes(640)),
-        agent.commit_input_audio,
-        agent.clear_input_audio,
-        agent.create_response,
-        lambda: agent.send_text("hello"),
-        agent.cancel,
-        lambda: agent.update_instructions("Be brief."),
-        lambda: agent.send_tool_result("call", "result"),
-    ]
 
 
 def _last(kinds: list[type[Event]], kind: type[Event]) -> int:

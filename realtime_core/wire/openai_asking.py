@@ -115,7 +115,7 @@ class Asking:
         """Note that the running reply ended; the next wish goes out."""
         self._arbiter.ended()
         if self._unnamed_reply:  # a request still not refused by now was answered by it
-            self._arbiter.refused(keep=False)
+            self._arbiter.assume_answered()
             self._unnamed_reply, self._unwanted = False, None
         if self._arbiter.asked is None:
             self.asked_at = None
@@ -153,10 +153,19 @@ class Asking:
         # A wire that names no event leaves only the oldest open request to blame.
         blamed = running or speaking or error.event_id is None
         guessed = self._arbiter.answered
-        mine = guessed is not None and error.event_id in (None, guessed.event_id)
-        if asked is None and running and mine and not self.correlates:
-            # By order the running reply was taken for ours; this says that it is the vendor's own.
-            self._arbiter.refused(keep=True, running=True)
+        if guessed is not None and (running or speaking):
+            named = error.event_id == guessed.event_id
+            by_order = error.event_id is None and asked is None and not self.correlates
+            if named or (by_order and running and self._arbiter.is_answering):
+                # A reply was taken for ours; this says that it was the vendor's own.
+                other = running and asked is None
+                if other and not self._arbiter.running:
+                    self.asked_at = now  # it must show itself, or the wish would wait for ever
+                self._arbiter.unanswered(running=other)
+                if speaking:
+                    self._arbiter.caller_started()
+                self.send_next(now)
+                return True
         if asked is not None and (blamed or error.event_id == asked.event_id):
             keep = (running or speaking) and self._unwanted != "cancelled"
             if speaking:

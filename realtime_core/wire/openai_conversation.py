@@ -131,7 +131,7 @@ class Conversation:
             "conversation.item.input_audio_transcription.completed": caller.final,
             "conversation.item.input_audio_transcription.failed": self._on_transcript_failed,
             "response.created": replies.created,
-            "response.output_item.added": replies.activity,
+            "response.output_item.added": replies.item_added,
             "response.content_part.added": replies.activity,
             "response.content_part.done": replies.activity,
             "response.function_call_arguments.delta": replies.activity,
@@ -325,7 +325,7 @@ class Conversation:
                 self._asking.ended(now)
             return
         status, details = ended
-        fatal = False
+        reply, fatal = self._replies.current, False
         if status in ("failed", "incomplete"):  # the caller hears nothing more, so it must show
             error: RealtimeError
             if status == "failed":
@@ -340,8 +340,16 @@ class Conversation:
             self._report(error, fatal=fatal)
         self._replies.end(status, object_at(event, "response").get("usage"))
         if not fatal:
+            if reply is not None and reply.unwanted:
+                self._forget_messages(reply)
             self._asking.ended(now)
             self._return_results(now)
+
+    def _forget_messages(self, reply: Reply) -> None:
+        """Take out of the vendor's memory what a reply nobody wanted had begun to say."""
+        if self._dialect.capabilities.truncation:
+            for item_id in reply.messages:
+                self._send("conversation.item.delete", item_id=item_id)
 
     def _return_results(self, now: float) -> None:
         results, reply_wanted = self._replies.calls.take_complete()

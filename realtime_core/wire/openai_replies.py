@@ -49,6 +49,8 @@ class Reply:
     """It was cut: nothing more of it is delivered."""
     unwanted: bool = False
     """It was given up before it began: not even its text is delivered."""
+    messages: list[str] = field(factory=list)
+    """Ids of the message items that were announced."""
     half_sample: bytes = b""
     """An odd byte, kept for the next delta of the same item."""
     audio_item: str | None = None
@@ -126,6 +128,13 @@ class Replies:
     def activity(self, frame: ServerFrame, now: float) -> None:
         """Note that the reply is alive."""
         self.reply_of(frame, now)
+
+    def item_added(self, frame: ServerFrame, now: float) -> None:
+        """Note that the reply is alive and has an item more."""
+        reply, item = self.reply_of(frame, now), object_at(frame, "item")
+        item_id = text_at(item, "id")
+        if reply is not None and item_id is not None and item.get("type") == "message":
+            reply.messages.append(item_id)
 
     def audio_delta(self, frame: ServerFrame, now: float) -> None:
         """Take a piece of audio."""

@@ -297,6 +297,49 @@ def test_a_reply_that_begins_after_it_was_given_up_is_cancelled_and_muted(dialec
 
 
 @every_dialect
+def test_what_a_given_up_reply_began_to_say_is_taken_out_of_the_vendors_memory(dialect: str) -> None:
+    talk = ask(Talk(dialect).open())
+    talk.wire.cancel(None, talk.now)
+    added = {"type": "response.output_item.added", "response_id": "R1"}
+    talk.begin().say({**added, "item": {"id": "A1", "type": "message"}}, said("Hi"), audio())
+    assert talk.kinds() == ["response.create", "response.cancel"]
+    talk.say(done(status="cancelled"))
+    frames = talk.sent()
+    if dialect in OPENAI:
+        assert [(frame["type"], frame["item_id"]) for frame in frames] == [
+            ("conversation.item.delete", "A1")
+        ]
+    else:
+        assert frames == []
+
+
+@every_dialect
+def test_a_refusal_that_comes_after_another_reply_was_taken_for_the_answer_keeps_the_wish(
+    dialect: str,
+) -> None:
+    talk = ask(Talk(dialect).open(), "wish")
+    (request,) = talk.sent()
+    # A server that echoes no metadata, and a reply of its own that crossed with our request.
+    talk.say(created("VAD"), done("VAD"), created("VAD2"))
+    refusal = {**RUNNING[dialect]["error"], "event_id": request["event_id"]}
+    talk.say({**RUNNING[dialect], "error": refusal})
+    assert talk.sent() == []
+    assert talk.say(done("VAD2")).wishes() == ["wish"]
+
+
+@every_dialect
+def test_cancel_drops_a_wish_whose_refusal_is_still_on_its_way(dialect: str) -> None:
+    talk = ask(Talk(dialect).open(), "wish")
+    (request,) = talk.sent()
+    talk.say(created("VAD"), done("VAD"))
+    talk.wire.cancel(None, talk.now)
+    refusal = {**RUNNING[dialect]["error"], "event_id": request["event_id"]}
+    talk.say({**RUNNING[dialect], "error": refusal})
+    assert talk.sent() == []
+    assert ask(talk, "next").wishes() == ["next"]
+
+
+@every_dialect
 def test_a_wish_after_a_given_up_one_is_heard(dialect: str) -> None:
     talk = ask(Talk(dialect).open())
     talk.wire.cancel(None, talk.now)
