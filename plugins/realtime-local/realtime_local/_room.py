@@ -1,0 +1,334 @@
+"""
+Where the work is done: the transport of a session whose model is in this process.
+
+The engines are loaded when it connects. It listens on the event loop (or beside it, where a detector is slow), recognises
+and synthesises in threads of its own, and answers with frames as a vendor's server would. One reply at a time is under
+way; one utterance at a time is recognised, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, final
+
+from attrs import frozen
+
+from realtime_core.audio import pcm_ms
+from realtime_core.errors import ErrorKind, RealtimeError
+from realtime_core.log import SessionLog
+from realtime_core.tools import Tool
+from realtime_core.transport import ConnectionClosed
+from realtime_local._frames import (
+    CALLER_AUDIO,
+    from_json,
+    messages_from,
+    spoken,
+    to_json,
+)
+from realtime_local.endpointing import Endpointing, SpeechBegan
+from realtime_local.engines import (
+    MODEL_RATE_HZ,
+    Recogniser,
+    Replier,
+    Say,
+    Synthesiser,
+    TurnRequest,
+)
+
+__all__ = ["EngineRoom", "Engines"]
+
+T = TypeVar("T")
+_MOST_UNJUDGED_MS = 2000
+
+
+@frozen(kw_only=True)
+class Engines:
+    """What a session works with."""
+
+    listen: Callable[[], Endpointing]
+    """Makes what finds utterances; may take long."""
+    recogniser: Callable[[str | None], Recogniser]
+    """Makes the recogniser for a grammar; may take long."""
+    replier: Replier
+    """Decides what is answered."""
+    synthesiser: Synthesiser
+    """Speaks."""
+    voice: str | None
+    """One of the synthesiser's."""
+    tools: tuple[Tool, ...]
+    """What the replier may call."""
+    apology: str
+    """Spoken when a turn cannot be answered."""
+
+
+@final
+class EngineRoom:
+    """
+    A `realtime_core.transport.Transport` without a network.
+
+    Args:
+        engines: What works in it.
+        log: For failures.
+    """
+
+    def __init__(self, engines: Engines, log: SessionLog) -> None:
+        self.heard: bool = False
+        self._engines = engines
+        self._log = log
+        self._out: deque[bytes] = deque()
+        self._wakeup = asyncio.Event()
+        self._ended = False
+        self._threads: ThreadPoolExecutor | None = None
+        self._ear: Endpointing | None = None
+        self._recogniser: Recogniser | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._unjudged: deque[bytes] = deque()
+        self._unjudged_bytes = 0
+        self._judged = asyncio.Event()
+        self._recognising: asyncio.Task[None] | None = None
+        self._to_recognise: deque[tuple[str, bytes]] = deque()
+        self._replying: tuple[int, asyncio.Task[None]] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._utterances = 0
+        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "commit": self._commit,
+            "clear": self._clear,
+            "reply": self._start_reply,
+            "stop": self._stop_reply,
+        }
+
+    # The transport
+
+    async def connect(self) -> None:
+        """
+        Load the engines, off the event loop.
+
+        Raises:
+            ConfigError: An engine is missing or wrongly set.
+        """
+        # One thread recognises, one speaks, one judges frames where that is slow.
+        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="realtime local")
+        grammar = self._engines.replier.phrases()
+        self._ear = await self._in_thread(self._engines.listen)
+        self._recogniser = await self._in_thread(lambda: self._engines.recogniser(grammar))
+
+    def send(self, frame: bytes) -> None:
+        """Take a frame of the wire."""
+        if self._ended:
+            return
+        if frame[:1] == CALLER_AUDIO:
+            self._hear(frame[1:])
+        else:
+            event = from_json(frame)
+            self._handlers[event["type"]](event)
+
+    def backlog(self) -> int:
+        """Give the bytes of audio beyond what a slow detector may lie behind."""
+        limit = _MOST_UNJUDGED_MS * MODEL_RATE_HZ // 1000 * 2
+        return max(0, self._unjudged_bytes - limit)
+
+    async def drained(self) -> None:
+        """Wait until the detector has caught up."""
+        while self.backlog() and not self._ended:
+            self._judged.clear()
+            await self._judged.wait()
+
+    def ping(self) -> None:
+        """It lives as long as the process does; a dead engine is told by its silence."""
+        self.heard = True
+
+    async def receive(self) -> bytes | ConnectionClosed:
+        """Wait for the next frame of the engines."""
+        while not self._out:
+            if self._ended:
+                return ConnectionClosed(1000)
+            self._wakeup.clear()
+            await self._wakeup.wait()
+        self.heard = True
+        return self._out.popleft()
+
+    async def close(self, code: int = 1000) -> None:
+        """Stop all engines; idempotent."""
+        self._ended = True
+        tasks = [*self._leaving]
+        for task in (self._listening, self._recognising, self._replying and self._replying[1]):
+            if task is not None:
+                task.cancel()
+                tasks.append(task)
+        self._judged.set()
+        self._wakeup.set()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2)
+        await self._engines.replier.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # The caller
+
+    def _hear(self, pcm: bytes) -> None:
+        ear = self._ear
+        if ear is None:
+            return
+        if not ear.is_slow:
+            self._found(ear.feed(pcm))
+            return
+        self._unjudged.append(pcm)
+        self._unjudged_bytes += len(pcm)
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(self._listen(ear), name="realtime local ear")
+
+    async def _listen(self, ear: Endpointing) -> None:
+        while self._unjudged:
+            pcm = b"".join(self._unjudged)
+            self._unjudged.clear()
+            found = await self._in_thread(lambda: list(ear.feed(pcm)))  # noqa: B023 - awaited here
+            self._unjudged_bytes -= len(pcm)
+            self._judged.set()
+            self._found(found)
+
+    def _found(self, found: Iterator[Any] | list[Any]) -> None:
+        for event in found:
+            if isinstance(event, SpeechBegan):
+                self._utterances += 1
+                self._say("speech_started", item=self._utterance, at_ms=event.at_ms)
+            else:
+                self._say("speech_ended", item=self._utterance, at_ms=event.at_ms)
+                self._recognise(self._utterance, event.pcm)
+
+    @property
+    def _utterance(self) -> str:
+        return f"utterance_{self._utterances}"
+
+    def _commit(self, event: dict[str, Any]) -> None:
+        if self._ear is not None:
+            self._recognise(event["item"], self._ear.take())
+
+    def _clear(self, event: dict[str, Any]) -> None:
+        self._unjudged.clear()
+        self._unjudged_bytes = 0
+        if self._ear is not None and self._ear.clear():  # the utterance under way is forgotten
+            self._say("speech_ended", item=self._utterance, at_ms=None)
+            self._say("transcript", item=self._utterance, text="", score=None, answered=False)
+
+    def _recognise(self, item: str, pcm: bytes) -> None:
+        self._to_recognise.append((item, pcm))
+        if self._recognising is None or self._recognising.done():
+            self._recognising = asyncio.create_task(
+                self._recognise_all(), name="realtime local recognition"
+            )
+
+    async def _recognise_all(self) -> None:
+        while self._to_recognise and self._recogniser is not None:
+            item, pcm = self._to_recognise.popleft()
+            recogniser = self._recogniser
+            text, score = "", None
+            try:
+                heard = await self._in_thread(lambda: recogniser.recognise(pcm))  # noqa: B023 - awaited here
+                text, score = heard.text, heard.score
+            except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
+                self._log.exception("recognition failed")
+                self._error(error, f"the recogniser failed on {pcm_ms(len(pcm), MODEL_RATE_HZ):.0f} ms")
+            self._say("transcript", item=item, text=text, score=score, answered=True)
+
+    # The reply
+
+    def _start_reply(self, event: dict[str, Any]) -> None:
+        number: int = event["reply"]
+        task = asyncio.create_task(self._reply(number, event), name="realtime local reply")
+        self._replying = (number, task)
+
+    def _stop_reply(self, event: dict[str, Any]) -> None:
+        if self._replying is not None and self._replying[0] == event["reply"]:
+            task = self._replying[1]
+            self._replying = None
+            if not task.done():
+                task.cancel()
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
+
+    async def _reply(self, number: int, event: dict[str, Any]) -> None:
+        request = TurnRequest(
+            history=messages_from(event["history"]),
+            instructions=event["instructions"],
+            tools=self._engines.tools,
+            is_greeting=event["is_greeting"],
+        )
+        status = "completed"
+        try:
+            pieces = self._engines.replier.reply(request)
+            async with contextlib.aclosing(pieces):  # type: ignore[type-var]
+                async for piece in pieces:
+                    if isinstance(piece, Say):
+                        await self._speak(number, piece.text)
+                    else:
+                        self._say(
+                            "call",
+                            reply=number,
+                            call_id=piece.call_id,
+                            name=piece.name,
+                            arguments=dict(piece.arguments),
+                        )
+        except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
+            status = "failed"
+            if not isinstance(error, RealtimeError):
+                self._log.exception("the reply failed")
+            self._error(error, "the turn could not be answered")
+            await self._apologise(number)
+        self._say("done", reply=number, status=status)
+
+    async def _apologise(self, number: int) -> None:
+        try:
+            await self._speak(number, self._engines.apology)
+        except Exception:  # noqa: BLE001 - the voice itself is broken; the error was reported already
+            self._log.exception("not even the apology could be spoken")
+
+    async def _speak(self, number: int, text: str) -> None:
+        """Speak a piece; returns when all of its audio is passed on, which is faster than real time."""
+        if not text.strip():
+            return
+        self._say("say", reply=number, text=text)
+        chunks = self._engines.synthesiser.speak(text, self._engines.voice)
+        loop = asyncio.get_running_loop()
+        gone = False
+
+        def pass_on(pcm: bytes) -> None:
+            if not gone:
+                self._put(spoken(number, pcm))
+
+        def run() -> None:
+            with contextlib.closing(chunks):  # type: ignore[type-var]
+                for pcm in chunks:
+                    if gone or self._ended:
+                        return
+                    loop.call_soon_threadsafe(pass_on, pcm)
+
+        try:
+            await self._in_thread(run)
+        finally:
+            gone = True
+
+    # Pieces
+
+    def _say(self, kind: str, **fields: Any) -> None:
+        self._put(to_json(kind, **fields))
+
+    def _put(self, frame: bytes) -> None:
+        self._out.append(frame)
+        self._wakeup.set()
+
+    def _error(self, error: BaseException, what: str) -> None:
+        known = isinstance(error, RealtimeError)
+        self._say(
+            "error",
+            message=str(error) if known else f"{what}: {type(error).__name__}",
+            kind=error.kind if isinstance(error, RealtimeError) else ErrorKind.VENDOR,
+            retryable=error.retryable if isinstance(error, RealtimeError) else True,
+        )
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        assert self._threads is not None, "connect first"
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
