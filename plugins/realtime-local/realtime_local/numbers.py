@@ -24,11 +24,11 @@ DIGIT_WORDS = {
 GREATEST_NUMBER = 99
 """The greatest number that has a name here."""
 
-_NAMES = (
+_NAMES = (  # noqa: SIM905 - reads better
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
 ).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905 - reads better
 _NUMERAL = re.compile(r"\d+")
 _WORD_OF = {digit: word for word, digit in DIGIT_WORDS.items() if word != "oh"}
 

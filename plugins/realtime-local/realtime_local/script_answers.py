@@ -76,7 +76,15 @@ def builtin_value(name: str, moment: datetime) -> str:
             raise LookupError(name)
 
 
-_ORDINALS = {1: "first", 2: "second", 3: "third", 5: "fifth", 8: "eighth", 9: "ninth", 12: "twelfth"}
+_ORDINALS = {
+    1: "first",
+    2: "second",
+    3: "third",
+    5: "fifth",
+    8: "eighth",
+    9: "ninth",
+    12: "twelfth",
+}
 
 
 def _ordinal(number: int) -> str:

@@ -94,7 +94,9 @@ class Matcher:
                     states = self._after(part, words, states)
                 return states
             case Choice(options, is_optional):
-                reached = [state for option in options for state in self._after(option, words, states)]
+                reached = [
+                    state for option in options for state in self._after(option, words, states)
+                ]
                 return list(dict.fromkeys([*reached, *(states if is_optional else ())]))
 
     def _values(self, name: str, words: list[str], at: int) -> list[tuple[int, SlotValue]]:

@@ -91,7 +91,9 @@ class _Parser:
         while at < end:
             found = _TOKEN.match(text, at)
             if found is None:
-                raise PhraseError(f"expected a slot in braces, such as {{name}}, near {text[at:]!r}")
+                raise PhraseError(
+                    f"expected a slot in braces, such as {{name}}, near {text[at:]!r}"
+                )
             at = found.end()
             yield found[0].strip()
 
@@ -114,25 +116,25 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
     def part(self) -> Node:
-        token = self.peek()
+        piece = self.peek()
         self.at += 1
-        if token in _CLOSING:
+        if piece in _CLOSING:
             self.depth += 1
             if self.depth > _DEEPEST:
                 raise PhraseError(f"expected at most {_DEEPEST} brackets in each other")
             options = self.choice()
             self.depth -= 1
-            if self.peek() != _CLOSING[token]:
-                raise PhraseError(f"expected {_CLOSING[token]} for the {token} before it")
+            if self.peek() != _CLOSING[piece]:
+                raise PhraseError(f"expected {_CLOSING[piece]} for the {piece} before it")
             self.at += 1
-            if token == "(" and len(options) == 1:
+            if piece == "(" and len(options) == 1:
                 return options[0]
-            return Choice(options, is_optional=token == "[")
-        if token.startswith("{"):
-            return SlotRef(token[1:-1].strip())
-        if not _WORD.match(token):
-            raise PhraseError(f"expected words of letters only, numbers written out, got {token!r}")
-        return Word(token.lower().replace("’", "'"))
+            return Choice(options, is_optional=piece == "[")
+        if piece.startswith("{"):
+            return SlotRef(piece[1:-1].strip())
+        if not _WORD.match(piece):
+            raise PhraseError(f"expected words of letters only, numbers written out, got {piece!r}")
+        return Word(piece.lower().replace("’", "'"))
 
 
 def parse_phrase(text: str) -> Node:

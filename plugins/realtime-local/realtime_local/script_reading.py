@@ -122,6 +122,7 @@ def _intent(table: Table, name: str, slots: dict[str, Slot], apology: str) -> In
         raise table.error(f"expected no {actions[1]!r} beside {actions[0]!r}", actions[1])
     if table.has("failed") and actions not in (["hang_up"], ["transfer"]):
         raise table.error("expected only beside hang_up or transfer; a tool has its own", "failed")
+    tool: ToolUse | None
     if table.has("tool"):
         if table.has("answer"):
             raise table.error("expected none beside a tool: tool.before and tool.after", "answer")
@@ -142,9 +143,7 @@ def _asks(table: Table, slots: dict[str, Slot]) -> dict[str, tuple[str, ...]]:
     return {name: _answers(table, name, BUILTINS, ()) for name in table.values}
 
 
-def _tool(
-    table: Table, known: tuple[str, ...], apology: str
-) -> tuple[tuple[str, ...], ToolUse]:
+def _tool(table: Table, known: tuple[str, ...], apology: str) -> tuple[tuple[str, ...], ToolUse]:
     table.only("name", "arguments", "before", "after", "failed", "missing")
     table.required("name")
     slots = [name for name in known if name not in BUILTINS]

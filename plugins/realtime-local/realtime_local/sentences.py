@@ -12,9 +12,9 @@ MAX_SENTENCE_CHARS: Final = 300
 
 _END = re.compile(r"(?P<stop>[.!?…]+)(?P<close>[\"'”’)\]*_]*)(?P<space>\s)|[。！？]+[」』”’]?|\n")
 _NEVER_ENDS = frozenset(
-    "mr mrs ms dr prof st mt ft sr jr vs approx dept est gen gov hon lt rev sgt capt col".split()
+    "mr mrs ms dr prof st mt ft sr jr vs approx dept est gen gov hon lt rev sgt capt col".split()  # noqa: SIM905 - reads better
 )
-_SELDOM_ENDS = frozenset("e.g i.e etc inc ltd co corp no a.m p.m u.s u.k ca fig al".split())
+_SELDOM_ENDS = frozenset("e.g i.e etc inc ltd co corp no a.m p.m u.s u.k ca fig al".split())  # noqa: SIM905
 _LAST_WORD = re.compile(r"[\w.&]+\Z")
 _CLAUSES = (re.compile(r"[;:—](?=\s)|, "), re.compile(r"\s"))
 _MARKS = re.compile(r"\*\*|__|`+|(?<!\w)[*_](?=\w)|(?<=[\w.!?,])[*_](?!\w)")
