@@ -1,0 +1,124 @@
+"""Reading the `[slots]` of a script."""
+
+from __future__ import annotations
+
+import re
+
+from realtime_local.numbers import GREATEST_NUMBER, number_words
+from realtime_local.script import BUILTINS, DigitsSlot, Form, ListSlot, Slot, SlotValue
+from realtime_local.script_phrases import Node, PhraseError, certain_slots, parse_phrase, slots_of
+from realtime_local.toml_table import Table, nearest
+
+__all__ = ["checked_name", "read_phrases", "read_slots"]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_SPOKEN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*'?\Z")
+_KINDS = {
+    "digits": ("kind", "answers", "length"),
+    "number": ("kind", "answers", "from", "to"),
+    "list": ("kind", "answers", "values"),
+}
+_MOST_DIGITS = 20
+
+
+def checked_name(table: Table, name: str) -> str:
+    """Refuse a name that a grammar could not hold."""
+    if not _NAME.match(name):
+        raise table.error("expected a name of letters, digits and underscores", name)
+    return name
+
+
+def read_phrases(table: Table, key: str, slots: dict[str, Slot]) -> tuple[Node, ...]:
+    """Read phrases; their slots must be among those given."""
+    phrases: list[Node] = []
+    is_list = isinstance(table.values[key], list)
+    for index, text in enumerate(table.texts(key)):
+        below = (key, index) if is_list else (key,)
+        try:
+            phrase = parse_phrase(text)
+        except PhraseError as error:
+            raise table.error(str(error), *below) from None
+        names = slots_of(phrase)
+        for name in names:
+            if name not in slots:
+                raise table.error(f"unknown slot {name!r}; {nearest(name, slots)}", *below)
+            if names.count(name) > 1:
+                raise table.error(f"expected slot {name!r} at most once in a sentence", *below)
+        phrases.append(phrase)
+    return tuple(phrases)
+
+
+def read_slots(table: Table) -> dict[str, Slot]:
+    """Read every slot, then the answers, which may hold other slots."""
+    slots: dict[str, Slot] = {}
+    for name in table.values:
+        checked_name(table, name)
+        if name in (*BUILTINS, "result"):
+            raise table.error("expected another name: this one is filled in by itself", name)
+        slots[name] = _read_slot(table.table(name), name)
+    for name in slots:
+        entry = table.table(name)
+        if entry.has("answers"):
+            answers = read_phrases(entry, "answers", slots)
+            for index, phrase in enumerate(answers):
+                if name not in certain_slots(phrase):
+                    raise entry.error(f"expected {{{name}}} in every answer", "answers", index)
+            slots[name] = _with_answers(slots[name], answers)
+    return slots
+
+
+def _with_answers(slot: Slot, answers: tuple[Node, ...]) -> Slot:
+    match slot:
+        case DigitsSlot(name=name, shortest=shortest, longest=longest):
+            return DigitsSlot(name=name, shortest=shortest, longest=longest, answers=answers)
+        case ListSlot(name=name, forms=forms):
+            return ListSlot(name=name, forms=forms, answers=answers)
+
+
+def _read_slot(table: Table, name: str) -> Slot:
+    table.required("kind")
+    kind = table.text("kind")
+    if kind not in _KINDS:
+        raise table.error(f"unknown kind {kind!r}; {nearest(kind, _KINDS)}", "kind")
+    table.only(*_KINDS[kind])
+    answers = (parse_phrase(f"{{{name}}}"),)
+    if kind == "digits":
+        table.required("length")
+        shortest, longest = table.whole_pair("length", 1, _MOST_DIGITS)
+        return DigitsSlot(name=name, shortest=shortest, longest=longest, answers=answers)
+    forms = _numbers(table) if kind == "number" else _values(table)
+    return ListSlot(name=name, forms=forms, answers=answers)
+
+
+def _numbers(table: Table) -> tuple[Form, ...]:
+    table.required("to")
+    least = table.whole("from", 0, GREATEST_NUMBER) if table.has("from") else 1
+    most = table.whole("to", least, GREATEST_NUMBER)
+    forms: list[Form] = []
+    for number in range(least, most + 1):
+        spoken = number_words(number)
+        forms.append(Form(tuple(spoken.split()), SlotValue(number, spoken)))
+    return tuple(forms)
+
+
+def _values(table: Table) -> tuple[Form, ...]:
+    table.required("values")
+    if isinstance(table.values["values"], dict):
+        listed = table.table("values")
+        if not listed.values:
+            raise table.error("expected at least one value", "values")
+        spoken_of = {value: listed.texts(value) for value in listed.values}
+    else:
+        spoken_of = {value: (value,) for value in table.texts("values")}
+    forms: dict[tuple[str, ...], Form] = {}
+    for value, spoken in spoken_of.items():
+        for text in spoken:
+            words = tuple(text.lower().replace("’", "'").split())
+            if not all(map(_SPOKEN.match, words)):
+                raise table.error(
+                    f"expected words of letters only, numbers written out, got {text!r}", "values"
+                )
+            if words in forms:
+                raise table.error(f"expected {text!r} to mean one value only", "values")
+            forms[words] = Form(words, SlotValue(value, spoken[0]))
+    return tuple(forms.values())
