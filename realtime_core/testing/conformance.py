@@ -77,8 +77,8 @@ class VendorDouble(Protocol):
         """Answers to tool calls that the vendor received, in order."""
         ...
 
-    async def break_connection(self) -> None:
-        """Cut the connection of the newest session without a goodbye; nothing where there is none."""
+    async def break_connection(self) -> bool | None:
+        """Cut the connection of the newest session without a goodbye; `False` where a session has none to be cut."""
 
     @property
     def violations(self) -> list[Any]:
@@ -420,7 +420,9 @@ class AgentConformance(ABC):
             await vendor.hold_reply()
             await agent.start()
             await say(agent, lambda: bool(recorder.of(AssistantAudio)))
-            await vendor.break_connection()
+            if await vendor.break_connection() is False:
+                await agent.close()
+                return
             close = await recorder.wait_for(SessionClose)
             assert close.initiator == "network"
             errors = [error for error in recorder.of(ErrorEvent) if error.fatal]

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar, final
 
 from attrs import frozen
@@ -29,7 +30,8 @@ from realtime_local._frames import (
     spoken,
     to_json,
 )
-from realtime_local.endpointing import Endpointing, SpeechBegan
+from realtime_local._listener import Listener
+from realtime_local.endpointing import SpeechBegan, SpeechEnded
 from realtime_local.engines import (
     MODEL_RATE_HZ,
     Recogniser,
@@ -49,7 +51,7 @@ _MOST_UNJUDGED_MS = 2000
 class Engines:
     """What a session works with."""
 
-    listen: Callable[[], Endpointing]
+    listen: Callable[[], Listener]
     """Makes what finds utterances; may take long."""
     recogniser: Callable[[str | None], Recogniser]
     """Makes the recogniser for a grammar; may take long."""
@@ -82,8 +84,10 @@ class EngineRoom:
         self._out: deque[bytes] = deque()
         self._wakeup = asyncio.Event()
         self._ended = False
-        self._threads: ThreadPoolExecutor | None = None
-        self._ear: Endpointing | None = None
+        self._end = ConnectionClosed(1000)
+        # One thread recognises, one speaks, one judges frames where that is slow; none is started before it is needed.
+        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="realtime local")
+        self._ear: Listener | None = None
         self._recogniser: Recogniser | None = None
         self._listening: asyncio.Task[None] | None = None
         self._unjudged: deque[bytes] = deque()
@@ -110,8 +114,6 @@ class EngineRoom:
         Raises:
             ConfigError: An engine is missing or wrongly set.
         """
-        # One thread recognises, one speaks, one judges frames where that is slow.
-        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="realtime local")
         grammar = self._engines.replier.phrases()
         self._ear = await self._in_thread(self._engines.listen)
         self._recogniser = await self._in_thread(lambda: self._engines.recogniser(grammar))
@@ -145,7 +147,7 @@ class EngineRoom:
         """Wait for the next frame of the engines."""
         while not self._out:
             if self._ended:
-                return ConnectionClosed(1000)
+                return self._end
             self._wakeup.clear()
             await self._wakeup.wait()
         self.heard = True
@@ -164,8 +166,7 @@ class EngineRoom:
         if tasks:
             await asyncio.wait(tasks, timeout=2)
         await self._engines.replier.close()
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     # The caller
 
@@ -174,30 +175,45 @@ class EngineRoom:
         if ear is None:
             return
         if not ear.is_slow:
-            self._found(ear.feed(pcm))
+            try:
+                self._found(ear.feed(pcm))
+            except Exception as error:  # noqa: BLE001 - a user's engine may raise anything
+                self._die(error)
             return
         self._unjudged.append(pcm)
         self._unjudged_bytes += len(pcm)
         if self._listening is None or self._listening.done():
             self._listening = asyncio.create_task(self._listen(ear), name="realtime local ear")
 
-    async def _listen(self, ear: Endpointing) -> None:
+    async def _listen(self, ear: Listener) -> None:
         while self._unjudged:
             pcm = b"".join(self._unjudged)
             self._unjudged.clear()
-            found = await self._in_thread(lambda: list(ear.feed(pcm)))  # noqa: B023 - awaited here
+            try:
+                found = await self._in_thread(partial(ear.feed, pcm))
+            except Exception as error:  # noqa: BLE001 - a user's engine may raise anything
+                self._die(error)
+                return
             self._unjudged_bytes -= len(pcm)
             self._judged.set()
             self._found(found)
 
-    def _found(self, found: Iterator[Any] | list[Any]) -> None:
+    def _found(self, found: list[SpeechBegan | SpeechEnded]) -> None:
         for event in found:
             if isinstance(event, SpeechBegan):
                 self._utterances += 1
-                self._say("speech_started", item=self._utterance, at_ms=event.at_ms)
+                self._say("speech_started", item=self._utterance, at_ms=event.onset_ms)
             else:
-                self._say("speech_ended", item=self._utterance, at_ms=event.at_ms)
+                self._say("speech_ended", item=self._utterance, at_ms=event.silent_since_ms)
                 self._recognise(self._utterance, event.pcm)
+
+    def _die(self, error: Exception) -> None:
+        """End the session: who does not hear cannot talk."""
+        self._log.exception("the speech detector failed")
+        self._end = ConnectionClosed(1011, f"the speech detector failed: {type(error).__name__}")
+        self._ended = True
+        self._judged.set()
+        self._wakeup.set()
 
     @property
     def _utterance(self) -> str:
@@ -212,7 +228,7 @@ class EngineRoom:
         self._unjudged_bytes = 0
         if self._ear is not None and self._ear.clear():  # the utterance under way is forgotten
             self._say("speech_ended", item=self._utterance, at_ms=None)
-            self._say("transcript", item=self._utterance, text="", score=None, answered=False)
+            self._say("transcript", item=self._utterance, text="", answered=False)
 
     def _recognise(self, item: str, pcm: bytes) -> None:
         self._to_recognise.append((item, pcm))
@@ -225,14 +241,16 @@ class EngineRoom:
         while self._to_recognise and self._recogniser is not None:
             item, pcm = self._to_recognise.popleft()
             recogniser = self._recogniser
-            text, score = "", None
+            text = ""
             try:
-                heard = await self._in_thread(lambda: recogniser.recognise(pcm))  # noqa: B023 - awaited here
-                text, score = heard.text, heard.score
+                heard = await self._in_thread(partial(recogniser.recognise, pcm))
+                text = heard.text
             except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
                 self._log.exception("recognition failed")
-                self._error(error, f"the recogniser failed on {pcm_ms(len(pcm), MODEL_RATE_HZ):.0f} ms")
-            self._say("transcript", item=item, text=text, score=score, answered=True)
+                self._error(
+                    error, f"the recogniser failed on {pcm_ms(len(pcm), MODEL_RATE_HZ):.0f} ms"
+                )
+            self._say("transcript", item=item, text=text, answered=True)
 
     # The reply
 
@@ -325,10 +343,9 @@ class EngineRoom:
         self._say(
             "error",
             message=str(error) if known else f"{what}: {type(error).__name__}",
-            kind=error.kind if isinstance(error, RealtimeError) else ErrorKind.VENDOR,
+            error_kind=error.kind if isinstance(error, RealtimeError) else ErrorKind.VENDOR,
             retryable=error.retryable if isinstance(error, RealtimeError) else True,
         )
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        assert self._threads is not None, "connect first"
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -111,13 +111,17 @@ class LocalWire(WireProtocol):
     """
 
     def __init__(
-        self, *, vendor: str, options: Options, instructions: str, session_id: str, output_rate_hz: int
+        self,
+        *,
+        vendor: str,
+        options: Options,
+        instructions: str,
+        session_id: str,
+        output_rate_hz: int,
     ) -> None:
         self.vendor = vendor
         self.state: WireState = WireState.NEW
-        self.capabilities: Capabilities = attrs.evolve(
-            LOCAL, output_wire_rate_hz=output_rate_hz
-        )
+        self.capabilities: Capabilities = attrs.evolve(LOCAL, output_wire_rate_hz=output_rate_hz)
         self.input_rate_hz: int = MODEL_RATE_HZ
         self.output_rate_hz: int = output_rate_hz
         self.frames_ignored: int = 0
@@ -289,7 +293,9 @@ class LocalWire(WireProtocol):
         """The engine room has gone without our asking."""
         if self.state is WireState.OPEN:
             self._effects.append(
-                ErrorEvent(vendor=self.vendor, error=SessionLostError(reason, code=code), fatal=True)
+                ErrorEvent(
+                    vendor=self.vendor, error=SessionLostError(reason, code=code), fatal=True
+                )
             )
             self._finish(code, reason, "vendor", "failed")
         self.state = WireState.CLOSED
@@ -315,9 +321,7 @@ class LocalWire(WireProtocol):
     def _on_speech_started(self, event: dict[str, Any], now: float) -> None:
         self._utterances[event["item"]] = _SPEAKING
         self._arbiter.caller_started()
-        interrupts = self._interrupts and (
-            self._reply is not None or self._barge_in.audible(now)
-        )
+        interrupts = self._interrupts and (self._reply is not None or self._barge_in.audible(now))
         if interrupts:
             self._cut(now)
         self._effects.append(
@@ -342,12 +346,13 @@ class LocalWire(WireProtocol):
     def _on_transcript(self, event: dict[str, Any], now: float) -> None:
         self._utterances.pop(event["item"], None)
         text: str = event["text"]
-        self._memory.caller_said(text)
+        if event["answered"]:
+            self._memory.caller_said(text)
         if text:
             self._effects.append(
                 UserTranscript(vendor=self.vendor, text=text, final=True, item_id=event["item"])
             )
-        if self._manual or self._responds:
+        if event["answered"] and (self._manual or self._responds):
             self._ask(now)
         if not self._utterances:
             self._arbiter.caller_stopped(now, answered_by_vendor=False)
@@ -429,7 +434,7 @@ class LocalWire(WireProtocol):
 
     def _on_error(self, event: dict[str, Any], now: float) -> None:
         error = RealtimeError(
-            event["message"], kind=ErrorKind(event["kind"]), retryable=event["retryable"]
+            event["message"], kind=ErrorKind(event["error_kind"]), retryable=event["retryable"]
         )
         self._report(error)
 
