@@ -93,8 +93,14 @@ class LocalDouble:
         self._hold = False
         self._tool: tuple[str, Mapping[str, Any]] | None = None
 
-    async def __aenter__(self) -> Self:
+    def enter(self) -> None:
         _newest.append(self)
+
+    def leave(self) -> None:
+        _newest.remove(self)
+
+    async def __aenter__(self) -> Self:
+        self.enter()
         return self
 
     async def __aexit__(
@@ -103,7 +109,7 @@ class LocalDouble:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _newest.remove(self)
+        self.leave()
 
     def new_replier(self) -> Told:
         replier = Told()
