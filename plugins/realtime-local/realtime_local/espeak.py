@@ -14,7 +14,7 @@ from weakref import finalize
 from realtime_core.errors import ConfigError
 
 from .command import speak_by_command
-from .engines import SynthesisError, Synthesiser
+from .engines import Synthesiser, SynthesisError
 from .espeak_worker import EspeakWorker
 from .sentences import sentences_of
 

@@ -30,6 +30,19 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
+class _Voice(ctypes.Structure):
+    """What to choose a voice by; of its fields only the language is filled."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender_age_variant", ctypes.c_ubyte * 4),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    )
+
+
 class _Library:
     """The few functions of speak_lib.h that it takes."""
 
@@ -44,8 +57,11 @@ class _Library:
 
     def speak(self, request: dict[str, Any]) -> str:
         """Speak, and give what went wrong."""
-        if self._library.espeak_SetVoiceByName(request["voice"].encode()):
-            return f"no voice {request['voice']}"
+        voice = request["voice"].encode()
+        if self._library.espeak_SetVoiceByName(voice):
+            by_language = _Voice(languages=voice)
+            if self._library.espeak_SetVoiceByProperties(ctypes.byref(by_language)):
+                return f"no voice {request['voice']}"
         self._library.espeak_SetParameter(_PARAMETER_RATE, request["speed"], 0)
         text = request["text"].encode() + b"\0"
         status: int = self._library.espeak_Synth(

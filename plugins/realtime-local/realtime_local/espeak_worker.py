@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -85,10 +86,8 @@ class EspeakWorker:
         self._process.wait()
         for pipe in (self._in, self._out):
             if pipe is not None:
-                try:
+                with suppress(OSError):  # what it was told last is lost with it
                     pipe.close()
-                except OSError:
-                    pass  # what it was told last is lost with it
 
     def _answer(self) -> tuple[str, str]:
         assert self._out is not None  # noqa: S101 - a pipe

@@ -11,7 +11,7 @@ from typing import Final, final
 from realtime_core.errors import ConfigError
 
 from .command import speak_by_command
-from .engines import SynthesisError, Synthesiser
+from .engines import Synthesiser, SynthesisError
 from .sentences import ascii_of, sentences_of
 
 __all__ = ["FliteSynthesiser"]
