@@ -45,7 +45,7 @@ class SpeechEnded:
     """Where the utterance's audio ends, in ms of received audio: with the silence that ended it."""
     silent_since_ms: int
     """The end of the last frame taken for speech, in ms of received audio."""
-    pcm: bytes = field(repr=len)
+    pcm: bytes = field(repr=lambda pcm: f"<{len(pcm)} bytes>")
     """The utterance, from `SpeechBegan.at_ms` to `at_ms`: PCM16LE mono at `MODEL_RATE_HZ`."""
 
 

@@ -1,0 +1,95 @@
+"""Our end of the pipe to `espeak_process`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, final
+
+from . import espeak_process
+from .engines import SynthesisError
+
+__all__ = ["EspeakWorker"]
+
+_LIBRARIES: Final = {"darwin": "libespeak-ng.dylib", "win32": "espeak-ng.dll"}
+
+
+@final
+class EspeakWorker:
+    """
+    One process; speaks one text at a time, from any one thread.
+
+    Args:
+        package: Folder of the package `espeakng_loader`.
+        sample_rate_hz: What the library is expected to speak at.
+
+    Raises:
+        SynthesisError: It cannot be started, or the library not be loaded.
+    """
+
+    def __init__(self, package: Path, sample_rate_hz: int) -> None:
+        library = package / _LIBRARIES.get(sys.platform, "libespeak-ng.so")
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                # Isolated and without site: the standard library is all it needs, and starts in 30 ms.
+                [sys.executable, "-I", "-S", espeak_process.__file__, str(library), str(package / "espeak-ng-data")],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except OSError as error:
+            raise SynthesisError(f"espeak-ng library: no process: {error}") from error
+        self._in, self._out = self._process.stdin, self._process.stdout
+        self._is_busy = False
+        kind, rate = self._answer()
+        if kind != "ready" or rate != str(sample_rate_hz):
+            self.stop()
+            raise SynthesisError(
+                f"espeak-ng library: expected it ready at {sample_rate_hz} Hz, got {kind} {rate!r}"
+            )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it lives and waits for a text."""
+        return not self._is_busy and self._process.poll() is None
+
+    def speak(self, text: str, voice: str, speed: int) -> Iterator[bytes]:
+        """
+        Give a text's samples as they come. Left before the end, it is not ready again.
+
+        Raises:
+            SynthesisError: It failed or died.
+        """
+        assert self._in is not None  # noqa: S101 - both are pipes
+        assert self._out is not None  # noqa: S101
+        self._is_busy = True
+        request = json.dumps({"text": text, "voice": voice, "speed": speed})
+        try:
+            self._in.write(request.encode("ascii") + b"\n")
+            self._in.flush()
+        except OSError as error:
+            raise SynthesisError(f"espeak-ng library: its process died: {error}") from error
+        while True:
+            kind, rest = self._answer()
+            if kind == "done":
+                break
+            if kind != "chunk":
+                raise SynthesisError(f"espeak-ng library: {rest or 'its process died'}")
+            yield self._out.read(int(rest))
+        self._is_busy = False
+
+    def stop(self) -> None:
+        """Kill it and wait for its end; idempotent."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._in, self._out):
+            if pipe is not None:
+                with suppress(OSError):  # what it was told last is lost with it
+                    pipe.close()
+
+    def _answer(self) -> tuple[str, str]:
+        assert self._out is not None  # noqa: S101 - a pipe
+        kind, _, rest = self._out.readline().decode("ascii", "replace").strip().partition(" ")
+        return kind, rest
