@@ -17,7 +17,7 @@ __all__ = ["MOST_MARKS", "AssistantSide", "CallerSide", "Marks"]
 MOST_MARKS = 2000
 """Of each kind of mark so many are kept, the first ones; `Timeline.dropped` counts the others."""
 
-_AUDIBLE = 100
+_AUDIBLE = 200
 _PAUSE_MS = 600.0
 _ANSWER_GAP_MS = 60.0
 _ONSET_LOOKBACK_MS = 1500.0

@@ -158,7 +158,9 @@ def talk(
     from realtime_core.cli.toolbox import Toolbox, ToolsError, load_tools
 
     _check_caller(files, mic, pace)
-    _check_output_rate(output_rate)
+    _check_rate("--output-rate", output_rate)
+    if mic and input_rate is not None:
+        _check_rate("--input-rate", input_rate)
     recordings = _recordings(files, input_rate)
     interrupts = _interrupts(interrupt_after, len(files))
     _check_targets(files, {"--out": out, "--events": events, "--record": record, "--plot": plot})
@@ -204,11 +206,11 @@ def _check_caller(files: tuple[Path, ...], mic: bool, pace: float) -> None:
         raise click.BadParameter("a microphone has the pace of speech", param_hint="--pace")
 
 
-def _check_output_rate(rate_hz: int) -> None:
+def _check_rate(option: str, rate_hz: int) -> None:
     if rate_hz % 50:
         raise click.BadParameter(
             f"expected a multiple of 50 Hz, so that 20 ms are whole samples, got {rate_hz}",
-            param_hint="--output-rate",
+            param_hint=option,
         )
 
 
