@@ -9,20 +9,25 @@ from typing import IO, Any, Protocol
 import attrs
 
 from realtime_core.audio import pcm_ms
+from realtime_core.backends.soxr import SoxrResampler
 from realtime_core.cli.wav import WavWriter
 from realtime_core.errors import RealtimeError
 from realtime_core.events import AssistantAudio, Event
+from realtime_core.recording import StereoRecording
 
-__all__ = ["EventLog", "ReplyFile", "Sink", "event_as_json"]
+__all__ = ["CallFile", "EventLog", "ReplyFile", "Sink", "event_as_json"]
 
 
 class Sink(Protocol):
-    """A file that events are written to; it comes into being with the first one."""
+    """A file of a conversation; it comes into being with the first event."""
 
     path: Path
 
     def take(self, t_ms: float, event: Event) -> None:
         """Write what is its own of an event, at once; raises `OSError`."""
+
+    def line(self, caller: bytes, heard: bytes) -> None:
+        """Write what is its own of 20 ms of the line, both ways; raises `OSError`."""
 
     def close(self) -> None:
         """Finish the file, if there is one; idempotent."""
@@ -80,6 +85,9 @@ class EventLog:
         self._file.write(line + "\n")
         self._file.flush()
 
+    def line(self, caller: bytes, heard: bytes) -> None:
+        """The line is no event."""
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
@@ -107,7 +115,47 @@ class ReplyFile:
         if isinstance(event, AssistantAudio):
             self._wav.write(event.audio)
 
+    def line(self, caller: bytes, heard: bytes) -> None:
+        """The reply is written as it comes, not as it is heard."""
+
     def close(self) -> None:
         """Finish the file."""
         if self._wav is not None:
             self._wav.close()
+
+
+class CallFile:
+    """
+    Both sides of the call in stereo, as they were on the line.
+
+    Args:
+        path: The file; overwritten.
+        caller_rate_hz: Of the caller's audio.
+        rate_hz: Of the assistant's audio and of the file.
+    """
+
+    def __init__(self, path: Path, caller_rate_hz: int, rate_hz: int) -> None:
+        self.path = path
+        self._caller_rate_hz, self._rate_hz = caller_rate_hz, rate_hz
+        self._recording: StereoRecording | None = None
+
+    def take(self, t_ms: float, event: Event) -> None:
+        """Begin the file."""
+        if self._recording is None:
+            self._recording = StereoRecording(
+                self.path,
+                self._rate_hz,
+                caller_rate_hz=self._caller_rate_hz,
+                resampler=SoxrResampler,
+            )
+
+    def line(self, caller: bytes, heard: bytes) -> None:
+        """Write both sides."""
+        if self._recording is not None:
+            self._recording.caller(caller)
+            self._recording.heard(heard)
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._recording is not None:
+            self._recording.close()

@@ -15,6 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from realtime_core.audio import BYTES_PER_SAMPLE
 from realtime_core.cli.levels import SILENT_DBFS, level_dbfs
 from realtime_core.cli.narration import Line, Narrator, one_line
 from realtime_core.events import (
@@ -32,6 +33,7 @@ __all__ = ["LiveView", "Meter"]
 _REFRESH_S = 0.08
 _FEWEST_CELLS, _MOST_CELLS, _OTHER_COLUMNS = 6, 32, 60
 _METER_FLOOR_DBFS = -60.0
+_SPEAKS_S = 0.3
 _FALL_DB_PER_S = 60.0
 _SHADES = ((0.6, "green"), (0.85, "yellow"), (1.0, "red"))
 _EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
@@ -39,6 +41,7 @@ _FEWEST_EVENTS, _MOST_EVENTS, _OTHER_ROWS = 4, 16, 14
 _STYLES = {
     "session": "dim",
     "user": "cyan",
+    "caller": "cyan",
     "assistant": "magenta",
     "tool": "yellow",
     "error": "bold red",
@@ -81,7 +84,7 @@ class LiveView:
     Args:
         console: A terminal.
         title: Whom the caller talks to.
-        recording_s: Length of the recording, in seconds.
+        recording_s: Length of all recordings, in seconds; `None` with a microphone.
         rate_hz: Of the assistant's audio.
         clock: Where the time comes from.
     """
@@ -91,7 +94,7 @@ class LiveView:
         console: Console,
         *,
         title: str,
-        recording_s: float,
+        recording_s: float | None,
         rate_hz: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -104,8 +107,9 @@ class LiveView:
         self._lines: deque[Line] = deque(maxlen=_MOST_EVENTS)
         self._caller, self._assistant = Meter(), Meter()
         self._sent_s = 0.0
-        self._received_bytes = 0
+        self._received_bytes = self._heard_bytes = 0
         self._speaking = self._replying = False
+        self._heard_at = -_SPEAKS_S
         self._transcript = self._reply = ""
         self._live = Live(console=console, auto_refresh=False, get_renderable=self.__rich__)
         self._drawn_at = 0.0
@@ -143,7 +147,6 @@ class LiveView:
             case AssistantAudio():
                 self._replying = True
                 self._received_bytes += len(event.audio)
-                self._assistant.rise(level_dbfs(event.audio), self._clock())
             case AssistantTurnEnd():
                 self._replying = False
             case _:
@@ -160,6 +163,17 @@ class LiveView:
         self._sent_s = sent_s
         self._caller.rise(level_dbfs(pcm), self._clock())
         self._redraw()
+
+    def heard(self, pcm: bytes) -> None:
+        """Take in what the caller heard."""
+        if any(pcm):
+            self._heard_at = self._clock()
+            self._heard_bytes += len(pcm)
+            self._assistant.rise(level_dbfs(pcm), self._heard_at)
+
+    def tell(self, line: Line) -> None:
+        """Put it among the events."""
+        self._lines.append(line)
 
     def note(self, text: str) -> None:
         """Print it above the view."""
@@ -188,27 +202,39 @@ class LiveView:
         grid = Table.grid(padding=(0, 2))
         for _ in range(3):
             grid.add_column(no_wrap=True, overflow="ellipsis")
-        sent = min(self._sent_s, self._recording_s)
-        caller = f"{sent:.1f} of {self._recording_s:.1f} s sent"
-        if self._sent_s > self._recording_s:
-            caller += ", now silence"
-        received_s = self._received_bytes / 2 / self._rate_hz
-        assistant = f"{received_s:.1f} s received"
+        caller = f"{self._sent_s:.1f} s sent"
+        if self._recording_s is not None:
+            sent = min(self._sent_s, self._recording_s)
+            caller = f"{sent:.1f} of {self._recording_s:.1f} s sent"
+            if self._sent_s >= self._recording_s:
+                caller += ", now silence"
+        received_s, heard_s = (
+            size / BYTES_PER_SAMPLE / self._rate_hz
+            for size in (self._received_bytes, self._heard_bytes)
+        )
+        assistant = f"{heard_s:.1f} of {received_s:.1f} s heard"
         grid.add_row(
             Text("caller", style="cyan"),
             self._caller.bar(now, cells),
-            self._state(caller, self._speaking),
+            self._state(caller, "speaks" if self._speaking else ""),
         )
         grid.add_row(
             Text("assistant", style="magenta"),
             self._assistant.bar(now, cells),
-            self._state(assistant, self._replying),
+            self._state(assistant, self._assistant_does(now)),
         )
         return grid
 
+    def _assistant_does(self, now: float) -> str:
+        if now - self._heard_at < _SPEAKS_S:
+            return "speaks"
+        return "prepares" if self._replying else ""
+
     @staticmethod
-    def _state(text: str, active: bool) -> Text:
-        return Text.assemble(("\u25cf " if active else "  ", "green"), text)
+    def _state(text: str, does: str) -> Text:
+        """Say who is speaking, in front of the figures."""
+        light = "\u25cf" if does else " "
+        return Text.assemble((f"{light} {does:<9}", "green"), text)
 
     def _words(self) -> Table:
         grid = Table.grid(padding=(0, 2), expand=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ __all__ = ["Partner", "choose_partner", "read_credential"]
 
 _ANSWER_SPEED = 2.0
 """How fast the loopback vendor answers, times the pace of the caller: vendors are faster than real time."""
+_DEFAULT = "local"
+_VENDORS = ("openai", "aliyun_omni")
 _OF_THE_TENANT = ("voice", "instructions", "dialTimeoutMs", "dial_timeout_ms")
 
 
@@ -65,6 +67,8 @@ class Partner:
     """For `new_agent_from_credential`; without address and key when it is the loopback vendor."""
     dialect: str | None = None
     """The loopback vendor's, when it is the one."""
+    is_default: bool = False
+    """Nobody was named: it is the provider that needs neither key nor network."""
 
     @property
     def provider(self) -> str:
@@ -81,6 +85,22 @@ class Partner:
     def title(self) -> str:
         """The name, and whether it is the loopback vendor."""
         return self.name if self.dialect is None else f"{self.name}, on the loopback vendor"
+
+    @property
+    def hints(self) -> Sequence[str]:
+        """Sentences for somebody who did not choose it, or who hears the loopback vendor."""
+        if self.is_default:
+            vendors = [name for name in _VENDORS if name in registered_providers()]
+            return (
+                f"No vendor is contacted: the provider {self.provider} answers, on this machine.",
+                *(_for_a_vendor(Partner(credential={"provider": name})) for name in vendors[:1]),
+            )
+        if self.dialect is not None:
+            return (
+                "No vendor is contacted: the loopback vendor, on this machine, answers with what it heard.",
+                _for_a_vendor(self),
+            )
+        return ()
 
     @property
     def key_variable(self) -> str | None:
@@ -112,6 +132,12 @@ class Partner:
             yield {**self.credential, **vendor.credential(self.dialect), "provider": self.provider}
 
 
+def _for_a_vendor(partner: Partner) -> str:
+    key = partner.key_variable
+    where = f"in {key} or in --credential" if key else "in --credential"
+    return f"For a real one: --provider {partner.provider}, its key {where}."
+
+
 def _config(slug: str) -> type[attrs.AttrsInstance] | None:
     try:
         config = getattr(lookup(slug), "config", None)
@@ -127,7 +153,7 @@ def choose_partner(
     dialect: str | None,
 ) -> Partner:
     """
-    Decide whom to talk to.
+    Decide whom to talk to: with nothing said the provider `local`, or the loopback vendor where it is not installed.
 
     Args:
         credential: With a `provider`, or empty.
@@ -139,7 +165,10 @@ def choose_partner(
         RealtimeError: There is no such provider, or it cannot be loaded.
     """
     named = credential.get("provider") is not None
-    if not (loopback or dialect or not (named or credential)):
+    nothing_said = not (loopback or dialect or named or credential)
+    if nothing_said and _DEFAULT in registered_providers():
+        return Partner(credential={"provider": _DEFAULT}, is_default=True)
+    if not (loopback or dialect or nothing_said):
         return Partner(credential=credential)
     from realtime_core.testing.loopback.dialects import FACTS  # brings aiohttp along
 

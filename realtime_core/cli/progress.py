@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from realtime_core.cli.toolbox import HANG_UP
 from realtime_core.errors import RealtimeError
 from realtime_core.events import (
     AssistantAudio,
@@ -12,18 +13,21 @@ from realtime_core.events import (
     ErrorEvent,
     Event,
     SessionClose,
+    ToolCall,
     TurnStatus,
     UserSpeechEnded,
     UserSpeechStarted,
 )
 
-__all__ = ["SETTLE_S", "Progress"]
+__all__ = ["FAREWELL_S", "SETTLE_S", "Progress"]
 
 SETTLE_S = 0.5
 """
 How long nothing must be outstanding, at the end of the recording and of the last reply, before it is over:
 a late transcript, or speech at the very end that the vendor has not reported yet, still arrives.
 """
+FAREWELL_S = 5.0
+"""How long a goodbye is waited for after the tool that ends the call was called, in seconds."""
 
 
 @define
@@ -46,7 +50,11 @@ class Progress:
     """What ended the session."""
     close: SessionClose | None = None
     """The end of the session."""
+    hung_up_at: float | None = None
+    """When the model called the tool that ends the call."""
     _answered: bool = False
+    _spoke: bool = False
+    """The assistant has, since the caller was heard last."""
     _recording_ended_at: float | None = None
     _reply_ended_at: float = 0.0
 
@@ -54,6 +62,16 @@ class Progress:
     def over(self) -> bool:
         """Whether the session itself has ended."""
         return self.fatal is not None or self.close is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether what was asked last is answered, as far as the vendor is concerned: it may still be playing."""
+        return self._answered and not self.replying
+
+    @property
+    def idle(self) -> bool:
+        """Whether the vendor neither hears speech nor makes a reply."""
+        return not self.speaking and not self.replying
 
     @property
     def waiting(self) -> bool:
@@ -70,24 +88,37 @@ class Progress:
         match event:
             case UserSpeechStarted():
                 self.heard = self.speaking = True
-                self._answered = False
+                self._answered = self._spoke = False
             case UserSpeechEnded():
                 self.speaking = False
                 self._answered = False
             case AssistantAudio() | AssistantText():
-                self.replying = True
+                self.replying = self._spoke = True
+            case ToolCall() if event.name == HANG_UP:
+                self.hung_up_at = now
             case AssistantTurnEnd():
                 self.replying = False
                 self.statuses.append(event.status)
+                self._reply_ended_at = now
                 if not self.speaking and event.status != "cancelled" and not event.tool_names:
                     self._answered = True
-                    self._reply_ended_at = now
             case ErrorEvent() if event.fatal:
                 self.fatal = event.error
             case SessionClose():
                 self.close = event
             case _:
                 pass
+
+    def asked(self) -> None:
+        """Take note that the caller begins to speak: no earlier answer is one to this."""
+        self._answered = False
+
+    def said_goodbye(self, now: float) -> bool:
+        """Whether the model ended the call, and nothing more is to come of what it says then."""
+        if self.hung_up_at is None or not self.idle:
+            return False
+        waited_s = now - max(self.hung_up_at, self._reply_ended_at)
+        return waited_s >= (SETTLE_S if self._spoke else FAREWELL_S)
 
     def recording_ended(self, now: float) -> None:
         """Take note that all of the recording was sent."""

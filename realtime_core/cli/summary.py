@@ -10,12 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from realtime_core.cli.conversation import Outcome
+from realtime_core.timeline_marks import BargeIn
 from realtime_core.usage import Usage
 
 __all__ = ["summary_rows", "summary_table"]
 
 
-def summary_rows(outcome: Outcome, *, partner: str, files: Sequence[Path]) -> dict[str, str]:
+def summary_rows(
+    outcome: Outcome,
+    *,
+    partner: str,
+    files: Sequence[Path],
+    barge_ins: Sequence[BargeIn] = (),
+) -> dict[str, str]:
     """
     Give the figures of a conversation by name.
 
@@ -23,6 +30,7 @@ def summary_rows(outcome: Outcome, *, partner: str, files: Sequence[Path]) -> di
         outcome: Of the conversation.
         partner: Provider and model.
         files: Written.
+        barge_ins: Replies that were cut.
     """
     stats, close = outcome.stats, outcome.progress.close
     statuses = outcome.progress.statuses
@@ -32,6 +40,7 @@ def summary_rows(outcome: Outcome, *, partner: str, files: Sequence[Path]) -> di
         "end of speech to first audio": ", ".join(map(_ms, outcome.latencies_ms)) or "-",
         "audio in, out": f"{stats.audio_in_ms / 1000:.2f} s, {stats.audio_out_ms / 1000:.2f} s",
         "turns": ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses)) or "none",
+        **_barge_ins(barge_ins),
         "tokens in, out": _tokens(stats.usage),
         "drops": ", ".join(f"{cause} {n}" for cause, n in stats.drops.items()) or "none",
         "events": str(stats.events),
@@ -52,6 +61,13 @@ def summary_table(rows: dict[str, str]) -> Table:
     for name, value in rows.items():
         table.add_row(name, Text(value))
     return table
+
+
+def _barge_ins(barge_ins: Sequence[BargeIn]) -> dict[str, str]:
+    told = ", ".join(
+        f"heard {cut.heard_ms / 1000:.1f} s and cut {cut.cut_ms / 1000:.1f} s" for cut in barge_ins
+    )
+    return {"barge-ins": told} if told else {}
 
 
 def _ms(value: float | None) -> str:

@@ -33,25 +33,30 @@ class Verdict:
     """0: a reply was completed. 1: none was, or the session failed. 130: Ctrl-C."""
     problem: str = ""
     """What went wrong and what to do; empty when nothing did."""
+    lost_file: bool = False
+    """A file that was wanted is not there."""
 
 
-def judge(outcome: Outcome, timeout_s: float) -> Verdict:
+def judge(outcome: Outcome, timeout_s: float | None, *, is_live: bool = False) -> Verdict:
     """
     Judge an outcome.
 
     Args:
         outcome: Of the conversation.
         timeout_s: Its bound, for the message.
+        is_live: A person spoke, who ends the call with Ctrl-C or by saying goodbye.
     """
     progress = outcome.progress
     if outcome.interrupted:
-        return Verdict(130)
-    if outcome.write_error is not None:
-        return Verdict(1, f"{outcome.write_error}; the conversation was ended")
+        return Verdict(0 if is_live and outcome.opened else 130)
+    if outcome.failed is not None:
+        return Verdict(1, f"{outcome.failed}; the conversation was ended")
     if outcome.refused is not None:
         return Verdict(1, "the session did not start: " + _told(outcome.refused))
     if progress.fatal is not None:
         return Verdict(1, "the session ended: " + _told(progress.fatal))
+    if progress.hung_up_at is not None and not outcome.timed_out:
+        return Verdict(0)
     if progress.completed:
         cut = f"stopped after {timeout_s:g} s (--timeout) with something unanswered"
         return Verdict(0, cut if outcome.timed_out else "")

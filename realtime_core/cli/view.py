@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 import click
 
-from realtime_core.cli.narration import Narrator
+from realtime_core.cli.narration import Line, Narrator
 from realtime_core.events import Event, SessionOpen
 
 __all__ = ["PlainView", "View"]
@@ -21,6 +21,12 @@ class View(Protocol):
 
     def caller(self, pcm: bytes, sent_s: float) -> None:
         """Show what was just sent, and how much was sent in all, in seconds."""
+
+    def heard(self, pcm: bytes) -> None:
+        """Show what the caller just heard; silence too."""
+
+    def tell(self, line: Line) -> None:
+        """Show something that is no event."""
 
     def note(self, text: str) -> None:
         """Show a warning."""
@@ -71,6 +77,13 @@ class PlainView:
 
     def caller(self, pcm: bytes, sent_s: float) -> None:
         """Lines have no meters."""
+
+    def heard(self, pcm: bytes) -> None:
+        """Lines have no meters."""
+
+    def tell(self, line: Line) -> None:
+        """Print it among the events."""
+        click.echo(str(line))
 
     def note(self, text: str) -> None:
         """Print it apart from the events."""

@@ -17,8 +17,12 @@ from realtime_core import (
     new_agent_from_credential,
 )
 from realtime_core.cli.conversation import Conversation, Outcome
+from realtime_core.cli.dialogue import Dialogue
+from realtime_core.cli.handset import Player
+from realtime_core.cli.narration import Line
 from realtime_core.cli.wav import Recording
 from realtime_core.testing import LoopbackVendor
+from realtime_core.timeline import Timeline
 
 RATE_HZ = 16000
 
@@ -29,6 +33,7 @@ class Watcher:
     def __init__(self, act: Callable[[Event], None] = lambda event: None) -> None:
         self.act = act
         self.events: list[Event] = []
+        self.told: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +53,12 @@ class Watcher:
     def caller(self, pcm: bytes, sent_s: float) -> None:
         pass
 
+    def heard(self, pcm: bytes) -> None:
+        pass
+
+    def tell(self, line: Line) -> None:
+        self.told.append(str(line))
+
     def note(self, text: str) -> None:
         pass
 
@@ -65,7 +76,14 @@ def speech(*, utterances: int = 1, pause_s: float = 1.5) -> Recording:
 async def talk(
     vendor: LoopbackVendor, view: Watcher, recording: Recording, *, pace: float = 20.0
 ) -> Outcome:
-    conversation = Conversation(recording=recording, view=view, sinks=[], pace=pace, timeout_s=20.0)
+    conversation = Conversation(
+        handset=Player(Dialogue([recording]), pace),
+        view=view,
+        sinks=[],
+        timeline=Timeline(),
+        pace=pace,
+        timeout_s=20.0,
+    )
     options = Options(on_event=conversation.on_event, when_full="wait")
     agent = new_agent_from_credential(vendor.credential("openai_ga"), options)
     return await conversation.run(agent)
