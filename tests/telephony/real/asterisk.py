@@ -120,7 +120,15 @@ class Asterisk:
     def rx(self, command: str) -> str:
         """Run a command of its console, `core show channels concise` for example; blocks, so use a thread in a loop."""
         done = subprocess.run(
-            ["chroot", str(self._root), "/usr/sbin/asterisk", "-C", str(self._conf), "-rx", command],
+            [
+                "chroot",
+                str(self._root),
+                "/usr/sbin/asterisk",
+                "-C",
+                str(self._conf),
+                "-rx",
+                command,
+            ],
             check=False,
             capture_output=True,
             text=True,

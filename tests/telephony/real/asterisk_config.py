@@ -19,15 +19,19 @@ FORMATS: Final = (
 """Linear formats of Asterisk, 8 to 192 kHz."""
 
 # chan_pjsip does not load without res_pjsip_pubsub.
-MODULES: Final = """
-pbx_config res_timing_timerfd codec_ulaw codec_alaw codec_resample codec_g722 codec_gsm format_gsm format_wav format_pcm
-bridge_simple bridge_builtin_features bridge_softmix res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject
-res_pjsip res_pjsip_session res_pjsip_sdp_rtp res_pjsip_pubsub res_pjsip_endpoint_identifier_anonymous
-res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_authenticator_digest res_pjsip_rfc3326
-res_pjsip_dtmf_info res_pjsip_caller_id res_pjsip_nat chan_pjsip res_rtp_asterisk app_dial app_echo app_playback func_uuid
-func_uri func_callerid func_channel res_audiosocket app_audiosocket chan_audiosocket res_http_websocket res_websocket_client
-chan_websocket
-""".split()
+MODULES: Final = (
+    "pbx_config", "res_timing_timerfd", "codec_ulaw", "codec_alaw", "codec_resample",
+    "codec_g722", "codec_gsm", "format_gsm", "format_wav", "format_pcm", "bridge_simple",
+    "bridge_builtin_features", "bridge_softmix", "res_sorcery_config", "res_sorcery_memory",
+    "res_sorcery_astdb", "res_pjproject", "res_pjsip", "res_pjsip_session", "res_pjsip_sdp_rtp",
+    "res_pjsip_pubsub", "res_pjsip_endpoint_identifier_anonymous",
+    "res_pjsip_endpoint_identifier_ip", "res_pjsip_endpoint_identifier_user",
+    "res_pjsip_authenticator_digest", "res_pjsip_rfc3326", "res_pjsip_dtmf_info",
+    "res_pjsip_caller_id", "res_pjsip_nat", "chan_pjsip", "res_rtp_asterisk", "app_dial",
+    "app_echo", "app_playback", "func_uuid", "func_uri", "func_callerid", "func_channel",
+    "res_audiosocket", "app_audiosocket", "chan_audiosocket", "res_http_websocket",
+    "res_websocket_client", "chan_websocket",
+)  # fmt: skip
 
 
 def _extensions(audiosocket_port: int, extra: str) -> str:
@@ -45,8 +49,10 @@ def _extensions(audiosocket_port: int, extra: str) -> str:
         " same => n(again),Playback(demo-congrats)",
         " same => n,Goto(again)",
     ]
-    for name in FORMATS:
-        lines.append(f"exten => audiosocket-{name},1,Dial(AudioSocket/{peer}/${{UUID()}}/c({name}))")
+    lines += [
+        f"exten => audiosocket-{name},1,Dial(AudioSocket/{peer}/${{UUID()}}/c({name}))"
+        for name in FORMATS
+    ]
     for name in (*FORMATS, "ulaw", "alaw", "g722"):
         lines.append(f"exten => ws-{name},1,Dial(WebSocket/bot/c({name})f(json){parameters})")
         lines.append(

@@ -84,7 +84,9 @@ class Program:
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"{self._name} still runs after {timeout_s} s: {self.tail()}") from None
+            raise TimeoutError(
+                f"{self._name} still runs after {timeout_s} s: {self.tail()}"
+            ) from None
 
     def kill(self) -> None:
         """End it as a crash would."""
