@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import attrs
+from collections.abc import AsyncIterator, Callable
 
 from realtime_core import Agent, Capabilities, Event, Options, SessionStats
 from realtime_core.clock import Clock
 from realtime_core.events import AssistantAudio
 from realtime_core.meter import Meter
+from realtime_core.usage import Transcription
 from realtime_telephony import CallInfo, CallLeg, LegCapabilities
 from realtime_telephony.leg import CallerAudio, LegClosed, LegEvent
 
@@ -44,6 +43,12 @@ def pcm(ms: int, value: int = 0x0303) -> bytes:
 
 def spoken(ms: int, item_id: str = "A1", reply: str = "R1") -> AssistantAudio:
     return AssistantAudio(vendor="stub", audio=pcm(ms), item_id=item_id, response_id=reply)
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait for what another task does; the test's own limit bounds it."""
+    while not check():  # noqa: ASYNC110 - there is nothing to wait on in the product
+        await asyncio.sleep(0.005)
 
 
 class StubLeg(CallLeg):
@@ -136,7 +141,11 @@ class StubAgent(Agent):
     @property
     def stats(self) -> SessionStats:
         return Meter(RATE_HZ, RATE_HZ).snapshot(
-            audio_in_bytes=0, frames_sent=0, frames_ignored=0, transcription=attrs.NOTHING, drops={}
+            audio_in_bytes=0,
+            frames_sent=0,
+            frames_ignored=0,
+            transcription=Transcription(),
+            drops={},
         )
 
     async def start(self) -> None: ...

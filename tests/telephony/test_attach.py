@@ -24,7 +24,7 @@ from realtime_core.testing import LoopbackDouble
 from realtime_core.testing.speech import silence, speech_like
 from realtime_telephony import CallControl, CallReport, DigitPressed, attach, options_for
 from realtime_telephony.leg import LegClosed
-from tests.telephony.kit import BOTH, RATE_HZ, THEY_PACE, WE_PACE, StubLeg, pcm
+from tests.telephony.kit import BOTH, RATE_HZ, THEY_PACE, WE_PACE, StubLeg, pcm, until
 
 both = pytest.mark.parametrize("capabilities", BOTH)
 DIALECTS = ("openai_ga", "dashscope_omni")
@@ -74,8 +74,7 @@ async def test_a_caller_who_hangs_up_in_mid_reply_ends_everything(
         leg, seen = StubLeg(BOTH[capabilities], LoopClock()), Seen()
         agent = new_agent_from_credential(vendor.credential, options_for(leg))
         call = asyncio.create_task(attach(agent, leg, greeting="", on_event=seen))
-        while not leg.heard:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(leg.heard))
         leg.say(LegClosed("caller"))
         report = await call
         assert report.ended_by == "caller"
@@ -95,11 +94,9 @@ async def test_speech_cuts_the_reply_and_the_vendor_learns_what_was_heard(
         leg, seen = StubLeg(BOTH[capabilities], LoopClock()), Seen()
         agent = new_agent_from_credential(vendor.credential, options_for(leg))
         call = asyncio.create_task(attach(agent, leg, greeting="", on_event=seen))
-        while not leg.heard:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(leg.heard))
         leg.says(silence(100, RATE_HZ) + speech_like(600, RATE_HZ))
-        while not seen.of(Interrupted):
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(seen.of(Interrupted)))
         leg.say(LegClosed("caller"))
         report = await call
         (started,) = seen.of(UserSpeechStarted)
@@ -138,8 +135,7 @@ async def test_an_agent_that_dies_in_mid_call_is_apologised_for(
         leg = StubLeg(THEY_PACE, LoopClock())
         agent = new_agent_from_credential(vendor.credential, options_for(leg))
         call = asyncio.create_task(attach(agent, leg, greeting="", fallback=short_fallback))
-        while not leg.heard:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(leg.heard))
         await vendor.break_connection()
         report = await call
     assert report.ended_by == "failure"
@@ -195,8 +191,7 @@ async def test_a_line_on_which_nothing_comes_is_silence_to_the_vendor() -> None:
         leg = StubLeg(WE_PACE, LoopClock())
         agent = new_agent_from_credential(vendor.credential, options_for(leg))
         call = asyncio.create_task(attach(agent, leg))
-        while agent.stats.audio_in_ms < 300:
-            await asyncio.sleep(0.01)
+        await until(lambda: agent.stats.audio_in_ms >= 300)
         leg.say(LegClosed("caller"))
         report = await call
     assert report.silence_filled_ms >= 300
@@ -207,8 +202,7 @@ async def test_cancelling_hangs_up_and_leaves_nothing() -> None:
         leg = StubLeg(WE_PACE, LoopClock())
         agent = new_agent_from_credential(vendor.credential, options_for(leg))
         call = asyncio.create_task(attach(agent, leg))
-        while len(leg.given) < 640:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(leg.given) >= 640)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -239,8 +233,7 @@ async def test_an_application_that_closes_the_agent_ends_the_call_without_an_apo
         leg = StubLeg(WE_PACE, LoopClock())
         agent = new_agent_from_credential(vendor.credential, options_for(leg))
         call = asyncio.create_task(attach(agent, leg, fallback=short_fallback))
-        while agent.stats.time_to_session_ms is None:
-            await asyncio.sleep(0.01)
+        await until(lambda: agent.stats.time_to_session_ms is not None)
         await agent.close()
         report = await call
     assert report.ended_by == "us"
