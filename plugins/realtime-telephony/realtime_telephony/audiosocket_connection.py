@@ -1,0 +1,183 @@
+"""One TCP connection of Asterisk's AudioSocket, before and while it is a call."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final, final
+from uuid import UUID
+
+from realtime_telephony.audiosocket_frames import (
+    Audio,
+    AudioSocketDecoder,
+    CallId,
+    Digit,
+    HangUp,
+    Malformed,
+    Message,
+    PeerError,
+)
+from realtime_telephony.inbox import Inbox
+from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed
+
+__all__ = ["AudioSocketConnection"]
+
+_SEND_BUFFER_BYTES: Final = 16 * 1024  # old audio must not hide in the kernel
+_FRAME_MS: Final = 20
+# Frames of Asterisk's own pacing: 20 ms, and 30 ms from a phone that packs so.
+_PIECES_MS: Final = (20, 30)
+_STUCK_FRAMES: Final = 100  # two seconds of frames Asterisk did not read
+_KEEPALIVE: Final = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+
+
+def _expect_pcm(message: Audio) -> str | None:
+    """
+    Look at the first audio of a call for the trap of the channel driver.
+
+    `Dial(AudioSocket/...)` without `c(...)` carries the caller's own codec, labelled as PCM all the same: a 20 ms frame is
+    then 160 bytes of µ-law where 8 kHz PCM has 320 (seen with 22.10; `chan_audiosocket.c`).
+    """
+    size, rate = len(message.pcm), message.sample_rate_hz
+    if any(size % (rate * 2 * piece // 1000) == 0 for piece in _PIECES_MS):
+        return None
+    expected = rate * 2 * _FRAME_MS // 1000
+    return (
+        f"the first audio is {size} bytes where 20 ms of PCM at {rate} Hz are {expected}: probably the caller's own codec"
+        " labelled as PCM; add c(slin) or c(slin16) to Dial(AudioSocket/...), as in"
+        " Dial(AudioSocket/127.0.0.1:9092/${UUID()}/c(slin16))"
+    )
+
+
+@final
+class AudioSocketConnection(asyncio.Protocol):
+    """
+    One connection of Asterisk's: says who calls and at what rate, then carries the call.
+
+    For `AudioSocketListener`; nobody else needs it.
+    """
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.call_id: asyncio.Future[UUID] = loop.create_future()
+        """The UUID; cancelled when the call ended first."""
+        self.rate: asyncio.Future[int] = loop.create_future()
+        """Rate of the first audio; cancelled likewise."""
+        self.inbox = Inbox()
+        self.gone: asyncio.Future[None] = loop.create_future()
+        """Done when the socket is closed."""
+        self._decoder = AudioSocketDecoder()
+        self._transport: asyncio.Transport | None = None
+        self._stuck = 0
+        self.frames_dropped = 0
+
+    # what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Set the socket up: no delay, little hidden in the kernel, and a dead peer noticed."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - by create_server
+        self._transport = transport
+        sock: socket.socket = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            if hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what Asterisk sent."""
+        for message in self._decoder.feed(data):
+            if self.inbox.closed is not None:
+                return
+            self._take(message)
+
+    def eof_received(self) -> bool:
+        """Asterisk closed: that is how it says that the caller hung up."""
+        self.end(LegClosed("caller"))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """
+        The socket is gone.
+
+        A reset too is how Asterisk hangs up, when audio of ours was still unread; a dead network is another matter.
+        """
+        if exc is None or isinstance(exc, ConnectionResetError | BrokenPipeError):
+            self.end(LegClosed("caller", str(exc or "")))
+        else:
+            self.end(LegClosed("network", str(exc)))
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    # what the leg and the listener call
+
+    def send(self, frame: bytes) -> bool:
+        """
+        Write a frame in one piece, now. Returns whether it went out.
+
+        A frame is dropped while earlier bytes still wait: Asterisk did not read them, and the frame would be late anyway.
+        """
+        transport = self._transport
+        if transport is None or self.inbox.closed is not None:
+            return False
+        if transport.get_write_buffer_size():
+            self.frames_dropped += 1
+            self._stuck += 1
+            if self._stuck > _STUCK_FRAMES:
+                self.end(LegClosed("network", "Asterisk does not read our audio"))
+            return False
+        self._stuck = 0
+        transport.write(frame)
+        return True
+
+    def end(self, closed: LegClosed) -> None:
+        """End the call for a cause; the first one counts."""
+        if not self.inbox.close(closed):
+            return
+        self.call_id.cancel()
+        self.rate.cancel()
+        if self._transport is not None:
+            if closed.reason != "us":
+                self._transport.abort()
+            else:
+                self._transport.close()
+
+    async def leave(self, timeout_s: float) -> None:
+        """Wait until the socket is closed, by force after a time."""
+        _, waiting = await asyncio.wait([self.gone], timeout=timeout_s)
+        if waiting and self._transport is not None:
+            self._transport.abort()
+            await asyncio.wait([self.gone], timeout=timeout_s)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Audio():
+                self._take_audio(message)
+            case CallId():
+                self.call_id.set_result(message.uuid)
+            case Digit():
+                self.inbox.put(DigitPressed(message.digit))
+            case HangUp():
+                self.end(LegClosed("caller", "Asterisk sent the end of the call"))
+            case PeerError():
+                code = "none" if message.code is None else f"0x{message.code:02x}"
+                self.end(LegClosed("network", f"Asterisk reported an error, code {code}"))
+            case Malformed():
+                self.end(LegClosed("protocol", message.reason))
+
+    def _take_audio(self, message: Audio) -> None:
+        if not self.rate.done():
+            reason = _expect_pcm(message)
+            if reason is not None:
+                self.end(LegClosed("protocol", reason))
+                return
+            self.rate.set_result(message.sample_rate_hz)
+        elif message.sample_rate_hz != self.rate.result():
+            self.end(
+                LegClosed(
+                    "protocol",
+                    f"the call is at {self.rate.result()} Hz and audio of {message.sample_rate_hz} Hz came",
+                )
+            )
+            return
+        self.inbox.put(CallerAudio(message.pcm))
