@@ -191,7 +191,7 @@ class PlayQueue:
 
     def _played_stream(self, now_s: float) -> int:
         since, at = self._anchor
-        estimate = at + max(int((now_s - since) * self._rate), 0)
+        estimate = at + max(round((now_s - since) * self._rate), 0)
         # A mark that was not reported was not reached.
         limit = next(iter(self._marks.values()), self._sent)
         return min(estimate, limit, self._sent)
