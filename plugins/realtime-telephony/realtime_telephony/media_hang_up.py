@@ -18,7 +18,6 @@ from xml.sax.saxutils import escape
 
 import aiohttp
 from attrs import field, frozen
-from yarl import URL
 
 from realtime_core.credentials import secret, setting
 from realtime_core.errors import ConfigError, ConnectError, ErrorKind
@@ -308,7 +307,7 @@ class CallControl:
             session,
             session.request(
                 request.method,
-                URL(self._account.url.rstrip("/") + request.path, encoded=True),
+                self._account.url.rstrip("/") + request.path,
                 headers={"Authorization": self._account.authorization},
                 data=request.form,
                 json=request.body,

@@ -1,0 +1,258 @@
+"""One call between a leg and an agent: who owns which task, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import final
+
+from realtime_core.agent import Agent
+from realtime_core.clock import Clock
+from realtime_core.errors import AgentStateError, RealtimeError
+from realtime_core.events import (
+    AssistantAudio,
+    AssistantTurnEnd,
+    ErrorEvent,
+    Event,
+    Interrupted,
+    SessionClose,
+)
+from realtime_telephony.call_control import CallControl
+from realtime_telephony.call_report import CallReport, EndedBy
+from realtime_telephony.ear import Ear
+from realtime_telephony.fallback import fallback_audio
+from realtime_telephony.farewell import Farewell
+from realtime_telephony.keepsake import Keepsake
+from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed
+from realtime_telephony.line import FRAME_MS, Line
+from realtime_telephony.pacer import Pacer
+
+__all__ = ["DRAIN_LIMIT_S", "Bridge"]
+
+DRAIN_LIMIT_S = 10.0
+"""How long the last words may take to be heard before the call is ended all the same."""
+
+_log = logging.getLogger("realtime_telephony.call")
+
+
+@final
+class Bridge:
+    """
+    Runs one call; used once.
+
+    One task reads the leg, one the agent; a pacer ticks every 20 ms, without a task. Whoever sees the end of the call says
+    so, once, and `run` tidies up.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        leg: CallLeg,
+        *,
+        control: CallControl | None,
+        greeting: str | None,
+        on_event: Callable[[Event | DigitPressed], None] | None,
+        fallback: Path | None,
+        keepsake: Keepsake,
+        clock: Clock,
+    ) -> None:
+        self._agent = agent
+        self._leg = leg
+        self._greeting = greeting
+        self._on_event = on_event
+        self._fallback = fallback_audio(fallback, leg.sample_rate_hz)
+        self._keepsake = keepsake
+        self._clock = clock
+        self._line = Line(agent, leg, keepsake.heard if keepsake.wanted else None)
+        self._ear = Ear(agent, leg.sample_rate_hz, clock)
+        self._farewell = Farewell(clock)
+        self._pacer = Pacer(self._tick, frame_ms=FRAME_MS, clock=clock)
+        self._filling: asyncio.Task[None] | None = None
+        self._ended: asyncio.Future[tuple[EndedBy, str]] | None = None
+        self._error: RealtimeError | None = None
+        self._may_push = False
+        self._leg_over = False
+        self._quiet = asyncio.Event()
+        self._digits: list[str] = []
+        self._barge_ins = 0
+        if control is not None:
+            control.bind(self._farewell.wish)
+
+    async def run(self) -> CallReport:
+        """Talk until somebody ends it, then tidy up; cancelling hangs up."""
+        began = self._clock.now()
+        self._ended = asyncio.get_running_loop().create_future()
+        tasks = {
+            asyncio.create_task(self._listen(), name="realtime call ear"),
+            asyncio.create_task(self._converse(), name="realtime call agent"),
+        }
+        self._pacer.start()
+        ended_by: EndedBy = "us"
+        detail = "cancelled"
+        try:
+            ended_by, detail = await self._ended
+            if ended_by == "failure":
+                await self._apologise()
+            if ended_by in ("agent", "transfer"):
+                detail = await self._part(detail)
+        finally:
+            self._pacer.stop()
+            if self._filling is not None:
+                tasks.add(self._filling)
+            for task in tasks:
+                task.cancel()
+            await asyncio.shield(self._tidy_up(tasks))
+        return CallReport(
+            ended_by=ended_by,
+            detail=detail,
+            duration_s=self._clock.now() - began,
+            stats=self._agent.stats,
+            digits="".join(self._digits),
+            error=None if self._error is None else str(self._error),
+            barge_ins=self._barge_ins,
+            silence_filled_ms=self._ear.silence_filled_ms,
+            stalls=self._pacer.reanchored,
+            latest_ms=self._pacer.late_max_ms,
+        )
+
+    async def _tidy_up(self, tasks: set[asyncio.Task[None]]) -> None:
+        await asyncio.wait(tasks)
+        await self._line.stop()
+        for end in (self._leg.hang_up, self._agent.close, self._leg.close):
+            try:
+                await end()
+            except Exception:  # noqa: BLE001 - the other ends still have to be closed
+                _log.exception("call %s: %s failed", self._leg.info.call_id, end.__name__)
+
+    def _end(self, ended_by: EndedBy, detail: str) -> None:
+        """Note who ended the call; the first word counts."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result((ended_by, detail))
+
+    # The leg
+
+    async def _listen(self) -> None:
+        """Read the leg, until the call is over."""
+        while True:
+            match await self._leg.receive():
+                case CallerAudio(pcm):
+                    self._keepsake.caller(pcm)
+                    if self._may_push:
+                        await self._pass_on(self._ear.hear(pcm))
+                case DigitPressed() as pressed:
+                    self._digits.append(pressed.digit)
+                    self._tell(pressed)
+                case LegClosed(reason, detail):
+                    self._leg_over = True
+                    who: EndedBy = "caller" if reason == "caller" else "network"
+                    self._end("us" if reason == "us" else who, detail or reason)
+                    return
+
+    async def _pass_on(self, push: Awaitable[object]) -> None:
+        try:
+            await push
+        except AgentStateError:
+            self._may_push = (
+                False  # over, or refused at the start: its events, or its exception, say why
+            )
+
+    def _tick(self) -> None:
+        """Every 20 ms: send what is due, stand in for a silent line, see whether it is time to part."""
+        self._line.tick()
+        is_silent = self._line.is_silent
+        if is_silent or self._leg_over:
+            self._quiet.set()
+        if self._may_push and self._filling is None and (gap_ms := self._ear.gap_ms()):
+            self._filling = asyncio.create_task(self._fill(gap_ms), name="realtime call silence")
+        wish = self._farewell.due(line_is_silent=is_silent)
+        if wish is not None:
+            self._end("transfer" if wish.kind == "transfer" else "agent", wish.target)
+
+    async def _fill(self, gap_ms: int) -> None:
+        try:
+            await self._pass_on(self._ear.fill(gap_ms))
+        finally:
+            self._filling = None
+
+    # The agent
+
+    async def _converse(self) -> None:
+        """Start the agent, greet, and take its events, until its session is over."""
+        try:
+            self._may_push = True  # an agent that is starting holds what it hears
+            await self._agent.start()
+            if self._greeting is not None:
+                await self._agent.create_response(self._greeting or None)
+            async for event in self._agent:
+                self._take(event)
+                by_us = isinstance(event, SessionClose) and event.initiator == "client"
+                if by_us and self._error is None:
+                    self._end("us", "the application closed the agent")
+        except RealtimeError as error:
+            self._error = self._error or error
+        except Exception as error:  # noqa: BLE001 - a provider's bug must not leave the caller in silence
+            _log.exception("call %s: the agent failed", self._leg.info.call_id)
+            self._error = RealtimeError(f"the agent failed inside the SDK: {type(error).__name__}")
+        self._may_push = False
+        self._end("failure", str(self._error) if self._error else "the session ended")
+
+    def _take(self, event: Event) -> None:
+        self._line.feed(event)
+        self._keepsake.event(event)
+        match event:
+            case ErrorEvent() if event.fatal:
+                self._error = event.error
+            case SessionClose():
+                self._may_push = False
+            case Interrupted():
+                self._barge_ins += 1
+            case AssistantAudio():
+                self._farewell.spoke()
+            case AssistantTurnEnd():
+                self._farewell.turn_ended(event.tool_names)
+            case _:
+                pass
+        self._tell(event)
+
+    def _tell(self, event: Event | DigitPressed) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001 - the call goes on
+            _log.exception("call %s: on_event raised; the call goes on", self._leg.info.call_id)
+
+    # The end
+
+    async def _apologise(self) -> None:
+        """Never dead air: what waits is dropped, the fallback is heard, then the call ends."""
+        self._line.cut()
+        await self._line.stop()
+        self._line.play(self._fallback)
+        await self._heard_out()
+
+    async def _part(self, target: str) -> str:
+        """Let the last words be heard, then do what the model wished; hanging up is left to `_tidy_up`."""
+        await self._heard_out()
+        wish = self._farewell.wished
+        if wish is None or wish.kind != "transfer":
+            return "hung up by the model"
+        try:
+            await self._leg.transfer(target)
+        except (RealtimeError, NotImplementedError) as error:
+            _log.warning("call %s: the transfer failed: %s", self._leg.info.call_id, error)
+            return f"the transfer failed: {error}"
+        return f"transferred to {target}"
+
+    async def _heard_out(self) -> None:
+        """Wait until all that was said is heard, within a limit, or the caller is gone."""
+        try:
+            async with asyncio.timeout(DRAIN_LIMIT_S):
+                self._quiet.clear()
+                await self._quiet.wait()
+                if not self._leg_over:
+                    await self._leg.drained(DRAIN_LIMIT_S)
+        except TimeoutError:
+            _log.info("call %s: the last words were not heard out", self._leg.info.call_id)

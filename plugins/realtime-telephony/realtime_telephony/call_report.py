@@ -1,0 +1,43 @@
+"""How a call went."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from realtime_core.stats import SessionStats
+
+__all__ = ["CallReport", "EndedBy"]
+
+EndedBy = Literal["caller", "agent", "transfer", "failure", "network", "us"]
+"""
+Who ended a call: the caller; the model by its tool, by hanging up or by `transfer`; a failure of the agent, after the
+fallback was played; the network or the peer; or whoever cancelled `attach`.
+"""
+
+
+@frozen(kw_only=True)
+class CallReport:
+    """How a call went."""
+
+    ended_by: EndedBy
+    """Who ended it."""
+    detail: str
+    """More, for the log."""
+    duration_s: float
+    """From `attach` to the end, in seconds."""
+    stats: SessionStats
+    """The agent's figures."""
+    digits: str
+    """What the caller pressed, in order."""
+    error: str | None = None
+    """Why the agent failed, if it did."""
+    barge_ins: int = 0
+    """How often the caller, or a cancel, cut a reply that was being heard."""
+    silence_filled_ms: int = 0
+    """Silence given to the agent where nothing came from the caller."""
+    stalls: int = 0
+    """How often our own pace was lost for more than 60 ms; the phone heard a gap."""
+    latest_ms: float = 0.0
+    """The latest we ever were with a frame, in ms."""

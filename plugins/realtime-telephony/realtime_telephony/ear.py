@@ -1,0 +1,54 @@
+"""The input side of a call: what the caller says to the agent, and silence where nothing comes."""
+
+from __future__ import annotations
+
+from typing import final
+
+from realtime_core.agent import Agent
+from realtime_core.audio import BYTES_PER_SAMPLE
+from realtime_core.clock import Clock
+
+__all__ = ["GAP_MS", "Ear"]
+
+GAP_MS = 100
+"""So long may nothing come before silence stands in for it: a held key makes gaps of 200 ms, a phone that
+suppresses silence sends nothing at all, and vendors measure time by the audio they receive."""
+
+_MOST_AT_ONCE_MS = 500
+
+
+@final
+class Ear:
+    """
+    Passes the caller's audio on as it comes.
+
+    Args:
+        agent: Who listens.
+        rate_hz: Of the leg.
+        clock: Monotonic.
+    """
+
+    def __init__(self, agent: Agent, rate_hz: int, clock: Clock) -> None:
+        self.silence_filled_ms: int = 0
+        self._agent = agent
+        self._rate_hz = rate_hz
+        self._clock = clock
+        self._heard_until = clock.now()
+
+    async def hear(self, pcm: bytes) -> None:
+        """Pass on a piece of the caller's audio: PCM16LE mono at the leg's rate."""
+        self._heard_until = self._clock.now()
+        await self._agent.push_audio(pcm)
+
+    def gap_ms(self) -> int:
+        """Say how much silence has to stand in for audio that did not come, in whole 20 ms; 0 when none."""
+        missing_ms = (self._clock.now() - self._heard_until) * 1000
+        return min(int(missing_ms) // 20 * 20, _MOST_AT_ONCE_MS) if missing_ms >= GAP_MS else 0
+
+    async def fill(self, gap_ms: int) -> bytes:
+        """Pass on silence in place of audio that did not come, and give it."""
+        self._heard_until += gap_ms / 1000
+        self.silence_filled_ms += gap_ms
+        silence = bytes(self._rate_hz * gap_ms // 1000 * BYTES_PER_SAMPLE)
+        await self._agent.push_audio(silence)
+        return silence

@@ -1,0 +1,67 @@
+"""When to part: the model wants the call to end, and is to be heard out first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from realtime_core.clock import Clock
+from realtime_telephony.call_control import CallWish
+
+__all__ = ["GOODBYE_LIMIT_S", "PATIENCE_S", "Farewell"]
+
+PATIENCE_S = 4.0
+"""How long the model may be silent after its wish before nothing more is expected of it."""
+GOODBYE_LIMIT_S = 30.0
+"""How long a goodbye may take in all."""
+
+
+@final
+class Farewell:
+    """
+    Waits for the model's last words.
+
+    Models say goodbye in the reply that calls the tool, in the one that follows the tool's answer, or in both. So after a
+    wish the next reply's end is awaited, for a few seconds if none begins, and the line must have fallen silent.
+
+    Args:
+        clock: Monotonic.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.wished: CallWish | None = None
+        self._clock = clock
+        self._wished_at = 0.0
+        self._last_sign_at = 0.0
+        self._said_last = False
+
+    def wish(self, wish: CallWish) -> None:
+        """Take the model's wish; a later one takes the place of the first."""
+        if self.wished is None:
+            self._wished_at = self._clock.now()
+        self.wished = wish
+        self._said_last = False
+        self._last_sign_at = self._clock.now()
+
+    def spoke(self) -> None:
+        """Note that the model speaks."""
+        self._last_sign_at = self._clock.now()
+
+    def turn_ended(self, tool_names: Sequence[str]) -> None:
+        """Note the end of a reply; one that called no tool was the last."""
+        self._last_sign_at = self._clock.now()
+        if self.wished is not None and not tool_names:
+            self._said_last = True
+
+    def due(self, *, line_is_silent: bool) -> CallWish | None:
+        """Give the wish when it is time to carry it out."""
+        if self.wished is None:
+            return None
+        now = self._clock.now()
+        if now - self._wished_at >= GOODBYE_LIMIT_S:
+            return self.wished
+        if not line_is_silent:
+            self._last_sign_at = max(self._last_sign_at, now)
+            return None
+        patient = now - self._last_sign_at < PATIENCE_S
+        return None if patient and not self._said_last else self.wished

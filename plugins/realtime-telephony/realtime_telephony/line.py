@@ -1,0 +1,222 @@
+"""The output side of a call: the agent's audio to the leg, and what the caller heard of it back to the agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import final
+
+from attrs import define, field
+
+from realtime_core.agent import Agent
+from realtime_core.audio import BYTES_PER_SAMPLE
+from realtime_core.events import AssistantAudio, AssistantTurnEnd, Event
+from realtime_telephony.leg import CallLeg
+
+__all__ = ["FRAME_MS", "Line"]
+
+FRAME_MS = 20
+"""How often `Line.tick` wants to be called, in ms."""
+_LARGEST_PIECE_FRAMES = 5
+_REPORT_EVERY_TICKS = 5
+
+
+@define
+class _Item:
+    """Audio of one message item, from the agent to the ear."""
+
+    item_id: str | None
+    spans: list[list[int]] = field(factory=list)
+    """From and to which sample of the leg it was sent; silence may lie between."""
+    waiting_bytes: int = 0
+    reported_ms: int = -1
+    is_whole: bool = False
+    """Nothing more of it will come."""
+
+    def sent(self, start: int, samples: int) -> None:
+        if self.spans and self.spans[-1][1] == start:
+            self.spans[-1][1] += samples
+        else:
+            self.spans.append([start, start + samples])
+
+    def heard_samples(self, played: int) -> int:
+        return sum(min(max(played - start, 0), end - start) for start, end in self.spans)
+
+    def is_heard(self, played: int) -> bool:
+        return not self.waiting_bytes and (not self.spans or self.spans[-1][1] <= played)
+
+
+@final
+class Line:
+    """
+    Sends the agent's audio as the leg wants it, drops it at a cut, and reports what was heard.
+
+    A leg without a clock of its own gets one frame at every tick, silence too where it needs some; one with a clock gets
+    audio until enough of it lies ahead. All of it belongs to the agent's event loop.
+
+    Args:
+        agent: Whose audio it is; its `Options.output_sample_rate` is the leg's rate.
+        leg: Where the caller is.
+        on_heard: Told of audio as it leaves for the caller's ear, as far as the leg knows; for recordings.
+    """
+
+    def __init__(
+        self, agent: Agent, leg: CallLeg, on_heard: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._agent = agent
+        self._leg = leg
+        self._on_heard = on_heard
+        self._at_peer = bytearray()
+        """Sent and not heard yet, for `on_heard`."""
+        self._told_samples = 0
+        self._frame_bytes = leg.sample_rate_hz * FRAME_MS // 1000 * BYTES_PER_SAMPLE
+        self._waiting: deque[tuple[_Item, memoryview]] = deque()
+        self._items: deque[_Item] = deque()
+        """Not reported as final yet, in order."""
+        self._sent_samples = 0
+        self._ticks = 0
+        self._cutting: asyncio.Task[None] | None = None
+        agent.on_cut(self.cut)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing waits here and, as far as is known, at the peer."""
+        return (
+            not self._waiting
+            and self._cutting is None
+            and all(item.is_heard(self._leg.played_samples()) for item in self._items)
+        )
+
+    def feed(self, event: Event) -> None:
+        """Take any event of the agent and keep what concerns the output."""
+        if isinstance(event, AssistantAudio):
+            item = self._item(event.item_id)
+            item.waiting_bytes += len(event.audio)
+            self._waiting.append((item, memoryview(event.audio)))
+        elif isinstance(event, AssistantTurnEnd):
+            for item in self._items:
+                item.is_whole = True
+
+    def play(self, pcm: bytes) -> None:
+        """Queue audio of our own, such as an apology: PCM16LE mono at the leg's rate."""
+        item = _Item(None, waiting_bytes=len(pcm), is_whole=True)
+        self._items.append(item)
+        self._waiting.append((item, memoryview(pcm)))
+
+    def cut(self) -> None:
+        """Stop at once: what waits here and at the peer is dropped, and what was heard is reported as final."""
+        self._waiting.clear()
+        items, self._items = self._items, deque()
+        if items and self._cutting is None:
+            self._cutting = asyncio.create_task(self._settle(items), name="realtime line cut")
+        elif items:  # a second cut while the first is being settled: nothing of these was sent
+            for item in items:
+                self._report(item, 0, final=True)
+
+    async def stop(self) -> None:
+        """Wait for a cut that is being settled; the leg bounds that."""
+        if self._cutting is not None:
+            await asyncio.wait({self._cutting})
+
+    async def _settle(self, items: deque[_Item]) -> None:
+        try:
+            played = await self._leg.flush()
+            self._sent_samples = played
+            if self._on_heard is not None:
+                self._tell(self._on_heard)
+            self._at_peer.clear()
+        finally:
+            self._cutting = None
+            played = self._leg.played_samples()
+            for item in items:
+                self._report(item, played, final=True)
+
+    def tick(self) -> None:
+        """Do what is due; every 20 ms."""
+        if self._leg.capabilities.owns_clock:
+            self._top_up()
+        else:
+            self._send_frame()
+        if self._on_heard is not None:
+            self._tell(self._on_heard)
+        self._ticks += 1
+        if self._ticks % _REPORT_EVERY_TICKS == 0:
+            self._report_progress()
+
+    def _send_frame(self) -> None:
+        frame = b"" if self._cutting is not None else self._take(self._frame_bytes)
+        if frame or self._leg.capabilities.needs_silence:
+            self._send(frame.ljust(self._frame_bytes, b"\0"))
+
+    def _top_up(self) -> None:
+        """Keep the peer's queue as long as the leg wants it."""
+        if self._cutting is not None or not self._waiting:
+            return
+        rate_hz = self._leg.sample_rate_hz
+        most = self._leg.capabilities.ahead_ms * rate_hz // 1000
+        while self._waiting:
+            room = most - (self._sent_samples - self._leg.played_samples())
+            piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
+            piece_bytes -= piece_bytes % self._frame_bytes
+            first = self._waiting[0][0]
+            have = sum(len(chunk) for _, chunk in self._waiting)
+            if piece_bytes <= 0 or (have < self._frame_bytes and not first.is_whole):
+                break
+            self._send(self._take(piece_bytes))
+
+    def _send(self, pcm: bytes) -> None:
+        self._leg.play(pcm)
+        self._sent_samples += len(pcm) // BYTES_PER_SAMPLE
+        if self._on_heard is not None:
+            self._at_peer += pcm
+
+    def _take(self, most_bytes: int) -> bytes:
+        """Take up to so much of what waits."""
+        parts: list[memoryview] = []
+        taken = 0
+        while self._waiting and taken < most_bytes:
+            item, chunk = self._waiting.popleft()
+            if len(chunk) > most_bytes - taken:
+                self._waiting.appendleft((item, chunk[most_bytes - taken :]))
+                chunk = chunk[: most_bytes - taken]
+            item.sent(
+                self._sent_samples + taken // BYTES_PER_SAMPLE, len(chunk) // BYTES_PER_SAMPLE
+            )
+            item.waiting_bytes -= len(chunk)
+            taken += len(chunk)
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def _report_progress(self) -> None:
+        played = self._leg.played_samples()
+        while self._items and self._items[0].is_whole and self._items[0].is_heard(played):
+            self._report(self._items.popleft(), played, final=True)
+        for item in self._items:
+            if not item.spans:
+                break
+            self._report(item, played, final=False)
+
+    def _report(self, item: _Item, played: int, *, final: bool) -> None:
+        if item.item_id is None:
+            return
+        heard_ms = item.heard_samples(played) * 1000 // self._leg.sample_rate_hz
+        if final or heard_ms != item.reported_ms:
+            item.reported_ms = heard_ms
+            self._agent.report_playback(item.item_id, heard_ms, final=final)
+
+    def _item(self, item_id: str | None) -> _Item:
+        if not self._items or self._items[-1].item_id != item_id or self._items[-1].is_whole:
+            for earlier in self._items:
+                earlier.is_whole = True
+            self._items.append(_Item(item_id))
+        return self._items[-1]
+
+    def _tell(self, on_heard: Callable[[bytes], None]) -> None:
+        """Pass on what has left since the last time."""
+        played = self._leg.played_samples()
+        size = max(0, played - self._told_samples) * BYTES_PER_SAMPLE
+        self._told_samples = max(played, self._told_samples)
+        if size:
+            on_heard(bytes(self._at_peer[:size]))
+            del self._at_peer[:size]

@@ -1,0 +1,200 @@
+"""
+Draws a call: both voices on one time line, with what was said, called, cut and waited for.
+
+The picture explains itself and needs nothing but a viewer of SVG: no script, no font, no other file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from realtime_core.lettering import block, text_width
+from realtime_core.picture_row import draw_row
+from realtime_core.picture_scale import GUTTER, RIGHT, Sheet, Stretch, seconds
+from realtime_core.svg import clean, element, escaped, tag, text
+from realtime_core.timeline import Timeline
+from realtime_core.timeline_marks import Span
+
+__all__ = ["draw"]
+
+_WIDTH = 1200.0
+_SHORTEST_SCALE_S = 8.0
+_SHORTEST_ROW_S, _ROW_S, _LONGEST_ROW_S = 6.0, 16.0, 20.0
+_ROW_GAP = 22.0
+_QUIET_MS = 200.0
+_STYLE = """
+text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:13px;fill:#1f2328}
+.title{font-size:19px;font-weight:600}.small{font-size:11px;fill:#59636e}.sub{fill:#59636e}.pill{fill:#fff;font-weight:600}
+.caller{fill:#0550ae}.assistant{fill:#6639ba}.side{font-weight:600}.tool{fill:#7d4e00}.cut{fill:#bc4c00}.bad{fill:#cf222e}
+.gone{fill:#8c959f;text-decoration:line-through}.wait{fill:#1a7f37;font-size:12px;font-weight:600}
+text.tool,text.cut,text.bad,text.wait{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}.dash{stroke-dasharray:3 4}
+.wc{stroke:#0969da;stroke-width:2;stroke-linecap:round}.wa{stroke:#8250df;stroke-width:2;stroke-linecap:round}
+.wg{stroke:#e0823d;stroke-width:2;stroke-linecap:round;opacity:.55}.grid{stroke:#eaeef2}.axis{stroke:#d0d7de}
+.sc{fill:#ddf4ff}.sa{fill:#f3ebff}.lw{stroke:#1a7f37;stroke-width:1.5;fill:none}.sg{fill:url(#cut);opacity:.45}.lc{stroke:#bc4c00;stroke-width:1.5}
+.lb{stroke:#cf222e;stroke-width:1.5}
+""".replace("\n", "")
+
+
+def draw(timeline: Timeline) -> str:
+    """
+    Draw a call as SVG.
+
+    Above is the caller, below what the caller heard of the assistant, on one time line; tinted where speech was
+    found. Between them: how long each answer took, calls of tools, where the assistant was cut, and errors. What
+    was cut is hatched and its text struck out; how much of the text that is follows from the share of the audio.
+    A long call is broken into rows where nobody speaks.
+
+    Args:
+        timeline: Of the call; it may still be running.
+
+    Returns:
+        A whole document, about 1200 units wide, on a background of its own.
+    """
+    rows = _rows(timeline)
+    longest_s = max((row.end_ms - row.start_ms) / 1000 for row in rows)
+    sheet = Sheet(
+        timeline=timeline,
+        px_per_s=(_WIDTH - GUTTER - RIGHT) / max(longest_s, _SHORTEST_SCALE_S),
+        loudest=max(
+            3000,
+            timeline.caller_peaks.loudest(0, timeline.duration_ms),
+        ),
+        loudest_heard=max(3000, timeline.heard_peaks.loudest(0, timeline.duration_ms)),
+    )
+    head, y = _head(timeline)
+    parts: list[str] = []
+    for row in rows:
+        drawn, height = draw_row(Stretch(sheet, row, row is rows[-1]), y)
+        parts.append(drawn)
+        y += height + _ROW_GAP
+    height = y - _ROW_GAP + 16
+    hatch = element(
+        "pattern",
+        [tag("path", d="M0 0V7", stroke="#f0b37e", stroke_width=2)],
+        id="cut",
+        width=7,
+        height=7,
+        patternUnits="userSpaceOnUse",
+        patternTransform="rotate(45)",
+    )
+    body = [
+        element("title", [escaped(_title(timeline))]),
+        element("desc", [escaped(_description(timeline))]),
+        element("style", [_STYLE]),
+        element("defs", [hatch]),
+        tag(
+            "rect",
+            x=0.5,
+            y=0.5,
+            width=_WIDTH - 1,
+            height=height - 1,
+            rx=8,
+            fill="#fff",
+            stroke="#d0d7de",
+        ),
+        head,
+        *parts,
+    ]
+    return (
+        element(
+            "svg",
+            body,
+            xmlns="http://www.w3.org/2000/svg",
+            viewBox=f"0 0 {_WIDTH:.0f} {height:.0f}",
+            width=_WIDTH,
+            height=round(height),
+            role="img",
+        )
+        + "\n"
+    )
+
+
+def _title(timeline: Timeline) -> str:
+    return f"Call with {timeline.provider}" if timeline.provider else "Call"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _facts(timeline: Timeline) -> list[str]:
+    facts = [seconds(timeline.duration_ms)] if timeline.duration_ms >= 50 else []
+    if timeline.caller_spans:
+        facts.append(_count(len(timeline.caller_spans), "caller turn"))
+    waits = [latency.ms for latency in timeline.latencies]
+    if len(waits) == 1:
+        facts.append(f"answered after {waits[0]:.0f} ms")
+    elif waits:
+        facts.append(f"answered after {median(waits):.0f} ms (median), {max(waits):.0f} ms at most")
+    for marks, what in ((timeline.tools, "tool call"), (timeline.barge_ins, "barge-in")):
+        if marks:
+            facts.append(_count(len(marks), what))
+    if timeline.failures:
+        facts.append(_count(len(timeline.failures), "error"))
+    if timeline.dropped:
+        facts.append(f"{timeline.dropped} marks not shown")
+    return facts
+
+
+def _description(timeline: Timeline) -> str:
+    said = sorted(
+        [(w.start_ms, "caller", w.text) for w in timeline.caller_words]
+        + [(w.start_ms, "assistant", w.text) for w in timeline.assistant_words]
+    )
+    spoken = " ".join(f"At {at / 1000:.1f} s the {who}: {words}" for at, who, words in said[:50])
+    return f"{', '.join(_facts(timeline))}. {timeline.verdict}. {spoken}"
+
+
+def _head(timeline: Timeline) -> tuple[str, float]:
+    """Draw title, figures and verdict; give them and where they end."""
+    title = _title(timeline)
+    parts = [text(24, 38, title, "title"), text(24, 60, " \u00b7 ".join(_facts(timeline)), "sub")]
+    y = 60.0
+    verdict = clean(timeline.verdict)
+    pill = "failed" if timeline.failed else verdict
+    if 0 < text_width(pill, 13) < 300:
+        width = text_width(pill, 13) + 22
+        colour = "#cf222e" if timeline.failed else "#1a7f37"
+        parts += [
+            tag("rect", x=_WIDTH - 24 - width, y=20, width=width, height=25, rx=12.5, fill=colour),
+            text(_WIDTH - 24 - width / 2, 37, pill, "pill", anchor="middle"),
+        ]
+    if verdict and verdict != pill:
+        class_ = "bad" if timeline.failed else "sub"
+        for _, line in block(verdict, width=_WIDTH - 48, size=13, most_lines=4).lines:
+            y += 19
+            parts.append(text(24, y, line, class_))
+    return "".join(parts), y + 20
+
+
+def _rows(timeline: Timeline) -> Sequence[Span]:
+    """Break the call where nobody speaks and nobody waits for an answer, as near to a row's length as can be."""
+    duration_ms = max(timeline.duration_ms, 1.0)
+    busy = [
+        *((span.start_ms, span.end_ms) for span in timeline.caller_spans),
+        *((span.start_ms, span.end_ms) for span in timeline.assistant_spans),
+        *((latency.ended_ms, latency.answered_ms) for latency in timeline.latencies),
+    ]
+    rows: list[Span] = []
+    start_ms = 0.0
+    while duration_ms - start_ms > _ROW_S * 1000 * 1.1:
+        end_ms = (
+            _quiet(busy, start_ms + _SHORTEST_ROW_S * 1000, start_ms + _ROW_S * 1000)
+            or _quiet(busy, start_ms + _ROW_S * 1000, start_ms + _LONGEST_ROW_S * 1000)
+            or start_ms + _ROW_S * 1000
+        )
+        rows.append(Span(start_ms, end_ms))
+        start_ms = end_ms
+    return [*rows, Span(start_ms, duration_ms)]
+
+
+def _quiet(busy: Sequence[tuple[float, float]], first_ms: float, last_ms: float) -> float | None:
+    """Give the middle of the last stretch of at least 200 ms in which nothing happens."""
+    found_ms, free_ms = None, first_ms
+    near = sorted((s, e) for s, e in busy if e > first_ms and s < last_ms)
+    for start_ms, end_ms in [*near, (last_ms, last_ms)]:
+        if start_ms - free_ms >= _QUIET_MS:
+            found_ms = (free_ms + start_ms) / 2
+        free_ms = max(free_ms, end_ms)
+    return found_ms

@@ -1,0 +1,159 @@
+"""The texts of a row in the picture of a call: what was said, and what happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve, frozen
+
+from realtime_core.lettering import Block, block, in_lanes, text_width
+from realtime_core.picture_scale import GUTTER, Stretch
+from realtime_core.svg import clean, element, escaped, number, tag, text
+from realtime_core.timeline_marks import BargeIn, Failure, ToolUse, Words
+
+__all__ = ["Label", "happenings", "placed", "spoken", "written"]
+
+_SIZE, _LINE, _LANE_GAP = 13.0, 17.0, 6.0
+_NARROWEST, _WIDEST = 150.0, 460.0
+_SHIFTED = 300.0
+_MARK_WIDEST = 560.0
+_MOST_LINES = 7
+_GAP, _MARK_GAP = 14.0, 10.0
+
+
+@frozen
+class Label:
+    """A text that belongs to a moment."""
+
+    at: float
+    """Where the moment is."""
+    x: float
+    """Where the text begins."""
+    block: Block
+    """The text."""
+    class_: str
+    """Of the style sheet."""
+    is_mark: bool = False
+    """Whether it has a mark at its moment."""
+    gone_from: int | None = None
+    """Letters from here on were not heard."""
+    offset: float = 0.0
+    """How far from where its kind begins."""
+
+    @property
+    def height(self) -> float:
+        """Of all its lines."""
+        return len(self.block.lines) * _LINE
+
+
+def spoken(stretch: Stretch, words: Sequence[Words], class_: str) -> Sequence[Label]:
+    """Give what one side said in this row, each up to where the next begins."""
+    here = sorted((w for w in words if stretch.has(w.start_ms)), key=lambda w: w.start_ms)
+    labels: list[Label] = []
+    for index, said in enumerate(here):
+        x = at = stretch.x(said.start_ms)
+        is_last = index == len(here) - 1
+        room = (stretch.edge if is_last else stretch.x(here[index + 1].start_ms) - _GAP) - at
+        if is_last and room < _SHIFTED:  # to the left, as far as it needs and nothing else is there
+            wanted = min(text_width(clean(said.text), _SIZE), _SHIFTED) + 1
+            free = labels[-1].x + labels[-1].block.width + _GAP if labels else GUTTER
+            x = min(at, max(stretch.edge - wanted, free))
+            room = stretch.edge - x
+        x = min(x, stretch.edge - _NARROWEST)
+        width = min(max(room, _NARROWEST), _WIDEST)
+        lines = block(said.text, width=width, size=_SIZE, most_lines=_MOST_LINES)
+        gone = _word_end(clean(said.text), said.heard_share) if said.heard_share < 1 else None
+        labels.append(Label(at, x, lines, class_, gone_from=gone))
+    return labels
+
+
+def happenings(stretch: Stretch) -> Sequence[Label]:
+    """Give calls of tools, barge-ins and errors in this row, in order."""
+    timeline = stretch.sheet.timeline
+    marks = [
+        *((tool.t_ms, "tool", _called(tool)) for tool in timeline.tools),
+        *((cut.t_ms, "cut", _cut(cut)) for cut in timeline.barge_ins),
+        *((bad.t_ms, "bad", _failure(bad)) for bad in timeline.failures),
+    ]
+    labels: list[Label] = []
+    for t_ms, class_, words in sorted(mark for mark in marks if stretch.has(mark[0])):
+        at = stretch.x(t_ms)
+        after, before = stretch.edge - at - _MARK_GAP, at - _MARK_GAP - GUTTER
+        whole = min(text_width(clean(words), _SIZE) + 1, _MARK_WIDEST)
+        is_left = whole > after and before > after
+        width = min(max(after, before), whole)
+        lines = block(words, width=width, size=_SIZE, most_lines=_MOST_LINES)
+        x = at - _MARK_GAP - lines.width if is_left else at + _MARK_GAP
+        labels.append(Label(at, x, lines, class_, is_mark=True))
+    return sorted(labels, key=lambda label: label.x)
+
+
+def placed(labels: Sequence[Label]) -> tuple[Sequence[Label], float]:
+    """Put labels into lanes, so that none touches another; give them and the height of all."""
+    spans = [
+        (min(label.x, label.at - 4), max(label.x + label.block.width, label.at + 4))
+        if label.is_mark
+        else (label.x, label.x + label.block.width)
+        for label in labels
+    ]
+    lanes = in_lanes(spans, gap=12)
+    heights = [0.0] * (max(lanes, default=-1) + 1)
+    for lane, label in zip(lanes, labels, strict=True):
+        heights[lane] = max(heights[lane], label.height + _LANE_GAP)
+    offsets = [sum(heights[:lane]) for lane in range(len(heights))]
+    pairs = zip(labels, lanes, strict=True)
+    return [evolve(label, offset=offsets[lane]) for label, lane in pairs], sum(heights)
+
+
+def written(labels: Sequence[Label], begin: float, *, upwards: bool = False) -> Iterator[str]:
+    """
+    Write labels.
+
+    Args:
+        labels: In their lanes.
+        begin: Where their kind begins.
+        upwards: Lanes and lines end there instead.
+    """
+    for label in labels:
+        top = begin - label.offset - label.height if upwards else begin + label.offset
+        if label.is_mark:
+            x, y = number(label.at), number(top + _LINE / 2 - 5)
+            yield tag("path", d=f"M{x} {y}l5 5l-5 5l-5 -5z", class_=label.class_)
+        for index, (at, line) in enumerate(label.block.lines):
+            yield from _line(label, at, line, top + index * _LINE + 13)
+
+
+def _line(label: Label, at: int, line: str, y: float) -> Iterator[str]:
+    heard = len(line) if label.gone_from is None else min(max(label.gone_from - at, 0), len(line))
+    if heard in (0, len(line)):
+        yield text(label.x, y, line, label.class_ if heard else "gone")
+        return
+    # One text in two colours: only the viewer knows how wide the first part is.
+    gone = element("tspan", [escaped(line[heard:])], class_="gone")
+    yield element("text", [escaped(line[:heard]), gone], x=label.x, y=y, class_=label.class_)
+
+
+def _word_end(words: str, share: float) -> int:
+    """Give the letter up to which a share of a text goes, at the end of a word."""
+    if share <= 0:
+        return 0
+    end = words.find(" ", round(len(words) * share))
+    return len(words) if end < 0 else end + 1  # the blank is the heard part's
+
+
+def _called(tool: ToolUse) -> str:
+    arguments = ", ".join(
+        f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+        for name, value in tool.arguments.items()
+    )
+    call = f"tool {tool.name}({arguments})"
+    return call if tool.answer is None else f"{call} \u2192 {tool.answer}"
+
+
+def _cut(cut: BargeIn) -> str:
+    return f"interrupted: heard {cut.heard_ms / 1000:.1f} s, cut {cut.cut_ms / 1000:.1f} s"
+
+
+def _failure(bad: Failure) -> str:
+    return f"{'the end' if bad.fatal else 'error'}: {bad.message}"

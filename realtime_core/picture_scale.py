@@ -1,0 +1,74 @@
+"""Where in the picture of a call a moment is."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from realtime_core.timeline import Timeline
+from realtime_core.timeline_marks import Span
+
+__all__ = ["GUTTER", "RIGHT", "Sheet", "Stretch", "seconds"]
+
+GUTTER = 118.0
+"""Room left of the time line."""
+RIGHT = 24.0
+"""Room right of it."""
+_LEAST_S = 8.0
+
+
+def seconds(ms: float) -> str:
+    """Write a duration for a person."""
+    if ms < 59_950:
+        return f"{ms / 1000:.1f} s"
+    minutes, rest = divmod(round(ms / 1000), 60)
+    return f"{minutes} min {rest} s"
+
+
+@frozen
+class Sheet:
+    """What is common to all rows."""
+
+    timeline: Timeline
+    """What is drawn."""
+    px_per_s: float
+    """How wide a second is."""
+    loudest: int
+    """Sample of the caller's that fills the height."""
+    loudest_heard: int
+    """The same of the assistant's."""
+
+
+@frozen
+class Stretch:
+    """A row's stretch of the time line."""
+
+    sheet: Sheet
+    """What is common to all rows."""
+    span: Span
+    """From when to when."""
+    is_last: bool
+    """Whether what happens at its very end belongs to it."""
+
+    @property
+    def right(self) -> float:
+        """Where its time ends."""
+        return self.x(self.span.end_ms)
+
+    @property
+    def edge(self) -> float:
+        """How far right texts may go."""
+        return GUTTER + max(self.right - GUTTER, _LEAST_S * self.sheet.px_per_s)
+
+    def x(self, t_ms: float) -> float:
+        """Give the place of a moment; what is outside is at the border."""
+        inside = min(max(t_ms, self.span.start_ms), self.span.end_ms)
+        return GUTTER + (inside - self.span.start_ms) / 1000 * self.sheet.px_per_s
+
+    def has(self, t_ms: float) -> bool:
+        """Say whether a moment belongs to this row."""
+        is_before_end = t_ms < self.span.end_ms or self.is_last
+        return self.span.start_ms <= t_ms and is_before_end
+
+    def touches(self, start_ms: float, end_ms: float) -> bool:
+        """Say whether some of a stretch of time is in this row."""
+        return end_ms > self.span.start_ms and start_ms < self.span.end_ms
