@@ -1,0 +1,115 @@
+"""Which calls a route takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from realtime_telephony.leg import CallInfo
+from realtime_telephony.toml_table import Table
+
+__all__ = ["LEG_KINDS", "MATCH_KEYS", "Match", "read_match"]
+
+LEG_KINDS: Final = ("asterisk", "audiosocket", "plivo", "telnyx", "twilio")
+"""The kinds of legs there are."""
+MATCH_KEYS: Final = ("leg", "dialled", "caller", "uuid", "parameters")
+"""The conditions a route may have."""
+
+
+def _fits(patterns: tuple[str, ...], value: str | None) -> bool:
+    """Whether one of the patterns fits; none at all means no condition, and `*` takes a value that is missing."""
+    if not patterns:
+        return True
+    return any(_fits_one(pattern, value) for pattern in patterns)
+
+
+def _fits_one(pattern: str, value: str | None) -> bool:
+    if pattern == "*":
+        return True
+    if value is None:
+        return False
+    if pattern.endswith("*"):
+        return value.startswith(pattern[:-1])
+    return value == pattern
+
+
+@frozen(kw_only=True)
+class Match:
+    """
+    Conditions, all of which a call has to meet; of a condition's patterns one is enough.
+
+    A pattern is a whole value, a beginning with `*` behind it, or `*` for any.
+    """
+
+    leg: tuple[str, ...] = ()
+    """Kinds of legs."""
+    dialled: tuple[str, ...] = ()
+    """Patterns of the extension or number that was called."""
+    caller: tuple[str, ...] = ()
+    """Patterns of the caller's number."""
+    uuid: tuple[str, ...] = ()
+    """Patterns of AudioSocket's UUID, in small letters; other legs have none."""
+    parameters: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """Patterns by the parameter's name; a parameter that is missing fits nothing."""
+
+    def fits(self, call: CallInfo) -> bool:
+        """Whether a call meets all conditions."""
+        return (
+            (not self.leg or call.leg in self.leg)
+            and _fits(self.dialled, call.dialled)
+            and _fits(self.caller, call.caller)
+            and (not self.uuid or call.leg == "audiosocket")
+            and _fits(self.uuid, call.call_id.lower())
+            and all(
+                name in call.parameters and _fits(patterns, call.parameters[name])
+                for name, patterns in self.parameters.items()
+            )
+        )
+
+    def describe(self) -> str:
+        """Say the conditions in a line."""
+        conditions = {
+            "leg": self.leg,
+            "dialled": self.dialled,
+            "caller": self.caller,
+            "uuid": self.uuid,
+            **self.parameters,
+        }
+        said = [f"{name} {'|'.join(patterns)}" for name, patterns in conditions.items() if patterns]
+        return ", ".join(said)
+
+
+def read_match(table: Table) -> Match:
+    """
+    Read the conditions of a route.
+
+    Raises:
+        ConfigError: None at all, or a wrong one.
+    """
+    legs = table.texts("leg")
+    for leg in legs:
+        if leg not in LEG_KINDS:
+            raise table.refuse("leg", f"expected {', '.join(LEG_KINDS)}, got {leg!r}")
+    for key in ("dialled", "caller", "uuid"):
+        for pattern in table.texts(key):
+            if "*" in pattern[:-1]:
+                raise table.refuse(key, f"expected * only at the end, got {pattern!r}")
+    parameters = table.table("parameters")
+    names = list(table.raw("parameters") or ())
+    match = Match(
+        leg=legs,
+        dialled=table.texts("dialled"),
+        caller=table.texts("caller"),
+        uuid=tuple(pattern.lower() for pattern in table.texts("uuid")),
+        parameters={name: parameters.texts(name) for name in names},
+    )
+    if match == Match():
+        raise table.refuse(
+            "dialled",
+            f'expected a condition, one of {", ".join(MATCH_KEYS)}; `dialled = "*"` takes every call',
+        )
+    if match.uuid and match.leg and "audiosocket" not in match.leg:
+        raise table.refuse("uuid", "only calls on audiosocket have one")
+    return match

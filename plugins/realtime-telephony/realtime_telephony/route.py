@@ -1,0 +1,285 @@
+"""What a call gets: whose model, what it is told, what it may do, what is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import wave
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from realtime_core.agent import Agent
+from realtime_core.credentials import credential_schema
+from realtime_core.errors import ConfigError, RealtimeError
+from realtime_core.factory import new_agent_from_credential
+from realtime_core.options import Options, SemanticVAD, ServerVAD
+from realtime_core.registry import lookup, normalised_slug
+from realtime_telephony.attach import CallControl, options_for
+from realtime_telephony.environment import expanded, has_reference
+from realtime_telephony.leg import CallInfo, CallLeg
+from realtime_telephony.matching import Match, read_match
+from realtime_telephony.toml_table import Table
+from realtime_telephony.tool_sources import ToolSource, find_tools
+
+__all__ = ["Route", "read_route"]
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]+")
+_PROBE_HZ = 8000
+
+
+@frozen(kw_only=True)
+class Route:
+    """One way a call can go."""
+
+    name: str
+    """For the log."""
+    match: Match | None
+    """Which calls; `None` for the default route."""
+    at: str
+    """Where it stands in the file, for errors."""
+    credential: Mapping[str, Any] = field(repr=False)
+    """For `new_agent_from_credential`."""
+    literals: tuple[str, ...] = ()
+    """Keys of an inline credential that are written out in the file, not taken from the environment."""
+    options: Options
+    """Without rates and without `CallControl`'s tools."""
+    tools: tuple[ToolSource, ...] = ()
+    """The application's."""
+    greeting: str | None = None
+    """Instructions for the first words, empty for the usual ones; `None`: the caller speaks first."""
+    hang_up: bool = True
+    """Whether the model may end the call."""
+    transfer: Mapping[str, str] = field(factory=dict)
+    """Where the model may send the caller, by the name it uses."""
+    fallback: Path | None = None
+    """WAV played when the model fails."""
+    record: Path | None = None
+    """Folder of the recordings."""
+    picture: Path | None = None
+    """Folder of the call pictures."""
+
+    @property
+    def provider(self) -> str:
+        """The slug."""
+        return str(self.credential.get("provider", ""))
+
+    def control_for(self, leg: CallLeg) -> CallControl:
+        """Make the call's own tools; a transfer is not offered where the leg cannot."""
+        targets = dict(self.transfer) if leg.capabilities.transfer else {}
+        return CallControl(hang_up=self.hang_up, transfer_to=targets)
+
+    def agent_for(self, leg: CallLeg, control: CallControl) -> Agent:
+        """
+        Make the agent of a call.
+
+        Raises:
+            RealtimeError: The credential does not suit its provider. What a function for tools raises comes out too.
+        """
+        tools = [tool for source in self.tools for tool in source.tools_for(leg.info)]
+        options = attrs.evolve(self.options, tools=(*tools, *control.tools))
+        return new_agent_from_credential(self.credential, options_for(leg, options))
+
+    def file_for(self, folder: Path | None, call: CallInfo, suffix: str) -> Path | None:
+        """Name a file after the time and the call; its name holds nothing a file system could stumble over."""
+        if folder is None:
+            return None
+        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        name = _UNSAFE.sub("_", f"{time}-{self.name}-{call.leg}-{call.call_id}")
+        return folder / f"{name[:200]}{suffix}"
+
+    def check(self, *, secrets_in_this_file: bool = False) -> None:
+        """
+        Make an agent, without connecting it, and look at files and folders.
+
+        Args:
+            secrets_in_this_file: Secrets may be written out in an inline credential.
+
+        Raises:
+            RealtimeError: The provider does not exist, or refuses the credential or the options.
+            ConfigError: A secret stands in the file, or a file or a folder cannot be used.
+        """
+        if not secrets_in_this_file:
+            self._check_secrets()
+        probe = attrs.evolve(
+            self.options, input_sample_rate=_PROBE_HZ, output_sample_rate=_PROBE_HZ
+        )
+        try:
+            new_agent_from_credential(self.credential, probe)
+        except RealtimeError as error:
+            raise ConfigError(f"{self.at}.credential: {error}", kind=error.kind) from None
+        self._check_files()
+
+    def _check_secrets(self) -> None:
+        try:
+            config = getattr(lookup(self.provider), "config", None)
+        except RealtimeError:  # told when the agent is made
+            return
+        if not isinstance(config, type) or not attrs.has(config):
+            return
+        properties = credential_schema(config)["properties"]
+        for key in self.literals:
+            if properties.get(_camel(key), {}).get("writeOnly"):
+                name = properties[_camel(key)].get("x-env", "NAME")
+                raise ConfigError(
+                    f"{self.at}.credential.{key}: a secret stands in the file; put it into the environment and write "
+                    f"${{{name}}}, name a JSON file instead, or set server.secrets_in_this_file = true"
+                )
+
+    def _check_files(self) -> None:
+        if self.fallback is not None:
+            try:
+                with wave.open(str(self.fallback)) as file:
+                    kind = (file.getnchannels(), file.getsampwidth())
+            except (OSError, EOFError, wave.Error) as error:
+                raise ConfigError(
+                    f"{self.at}.fallback: {self.fallback} cannot be read: {error}"
+                ) from None
+            if kind != (1, 2):
+                raise ConfigError(
+                    f"{self.at}.fallback: expected a WAV of 16-bit PCM in mono, "
+                    f"got {kind[0]} channels of {kind[1] * 8} bits in {self.fallback}"
+                )
+        for key, folder in (("record", self.record), ("picture", self.picture)):
+            if folder is not None and not folder.is_dir():
+                raise ConfigError(f"{self.at}.{key}: there is no folder {folder}")
+
+
+def _camel(key: str) -> str:
+    head, *rest = key.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def read_route(table: Table, folder: Path, *, default: bool, number: int) -> Route:
+    """
+    Read a route.
+
+    Args:
+        table: `[[route]]` or `[default]`.
+        folder: Of the file; paths in it start there.
+        default: It takes what no other takes, and has no conditions.
+        number: Counted from 1, for the name of a route without one.
+
+    Raises:
+        ConfigError: Something in it is wrong.
+    """
+    match = None if default else read_match(table)
+    credential, literals = _credential(table, folder)
+    route = Route(
+        name=table.optional_text("name") or ("default" if default else f"route{number}"),
+        match=match,
+        at=f"{table.file}: {table.path}",
+        credential=credential,
+        literals=literals,
+        options=_options(table),
+        tools=tuple(find_tools(name, folder, table.at("tools")) for name in table.texts("tools")),
+        greeting=_greeting(table),
+        hang_up=table.flag("hang_up", True),
+        transfer=table.mapping("transfer"),
+        fallback=_path(table, "fallback", folder),
+        record=_path(table, "record", folder),
+        picture=_path(table, "picture", folder),
+    )
+    table.finish()
+    return route
+
+
+def _greeting(table: Table) -> str | None:
+    value = table.raw("greeting")
+    if value is False:
+        return None
+    if value is True:
+        return ""
+    if value is not None and not isinstance(value, str):
+        raise table.refuse("greeting", "expected a text, true for the usual one, or false for none")
+    return value
+
+
+def _path(table: Table, key: str, folder: Path) -> Path | None:
+    value = table.optional_text(key)
+    return None if value is None else folder / value
+
+
+def _credential(table: Table, folder: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Read the credential, inline or from its JSON file, and put the environment's part in."""
+    at = table.at("credential")
+    value = table.raw("credential")
+    literals: tuple[str, ...] = ()
+    if isinstance(value, str):
+        value = _from_json(folder / value, at)
+    elif isinstance(value, dict):
+        literals = tuple(
+            key
+            for key, item in value.items()
+            if not (isinstance(item, str) and (not item or has_reference(item)))
+        )
+    else:
+        raise ConfigError(
+            f'{at}: expected a table such as {{ provider = "openai", apiKey = "${{OPENAI_API_KEY}}" }}, '
+            "or the path of a JSON file"
+        )
+    if not isinstance(value.get("provider"), str) or not normalised_slug(value["provider"]):
+        raise ConfigError(f'{at}: expected a provider, as in provider = "openai"')
+    return expanded(value, at), literals
+
+
+def _from_json(path: Path, at: str) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror}"
+    except UnicodeDecodeError:
+        problem = f"{path} is not UTF-8 text"
+    except json.JSONDecodeError as error:
+        problem = f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    else:
+        if isinstance(value, dict):
+            return value
+        problem = f"{path} holds JSON, but no object"
+    raise ConfigError(f"{at}: {problem}")
+
+
+def _options(table: Table) -> Options:
+    vendor = table.table("vendor")
+    voice, vad = table.optional_text("voice"), _vad(table)
+    instructions = table.text("instructions")
+    temperature = table.number("temperature", None, 0, 10)
+    timeout_s = table.number("tool_timeout_s", 30.0, 0.1, 600)
+    try:
+        return Options(
+            system_prompt=instructions,
+            voice=voice,
+            vad=vad,
+            temperature=temperature,
+            tool_timeout_s=timeout_s or 30.0,
+            vendor=vendor.values(),
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{table.file}: {table.path}: {error}") from None
+
+
+def _vad(table: Table) -> ServerVAD | SemanticVAD | None:
+    if not table.has("vad"):
+        return None
+    settings = table.table("vad")
+    kind = settings.choice("type", "server", ("server", "semantic"))
+    interrupt = settings.flag("interrupt", True)
+    vad: ServerVAD | SemanticVAD
+    if kind == "semantic":
+        words = ("low", "medium", "high", "auto")
+        eagerness: Any = settings.choice("eagerness", "auto", words)
+        vad = SemanticVAD(eagerness=eagerness, interrupt=interrupt)
+    else:
+        vad = ServerVAD(
+            threshold=settings.number("threshold", None, -1, 1),
+            prefix_padding_ms=settings.whole("prefix_padding_ms", None, 0, 5000),
+            silence_ms=settings.whole("silence_ms", None, 0, 10000),
+            idle_timeout_ms=settings.whole("idle_timeout_ms", None, 0, 600_000),
+            interrupt=interrupt,
+        )
+    settings.finish()
+    return vad

@@ -1,0 +1,307 @@
+"""The table `[server]` of the routing file: where to listen, whom to let in, how to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from realtime_core.errors import ConfigError
+from realtime_telephony.environment import secret_named
+from realtime_telephony.media_hang_up import (
+    PlivoAccount,
+    TelnyxAccount,
+    TwilioAccount,
+    VendorAccount,
+)
+from realtime_telephony.media_signature import PlivoSignature, RequestCheck, TwilioSignature
+from realtime_telephony.toml_table import Table
+
+__all__ = [
+    "DEFAULT_DRAIN_S",
+    "DEFAULT_MOST_CALLS",
+    "MIN_SECRET_LENGTH",
+    "AudioSocketSettings",
+    "HttpSettings",
+    "Network",
+    "ServerSettings",
+    "read_server",
+]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+"""A network whose peers may connect."""
+
+DEFAULT_MOST_CALLS: Final = 20
+"""Calls at a time, when nothing is said."""
+DEFAULT_DRAIN_S: Final = 60.0
+"""How long running calls may go on after the signal to stop, when nothing is said, in seconds."""
+MIN_SECRET_LENGTH: Final = 16
+"""Shorter shared secrets are refused."""
+_MOST_CALLS: Final = 10_000
+_LONGEST_DRAIN_S: Final = 86_400.0
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@frozen(kw_only=True)
+class AudioSocketSettings:
+    """Where Asterisk's AudioSocket connects to."""
+
+    host: str = "127.0.0.1"
+    """Address."""
+    port: int = 9092
+    """TCP port; 0 chooses one."""
+    allowed_peers: tuple[Network, ...] = ()
+    """Who may connect; empty: everybody who can reach the address."""
+    silent_rate_hz: int = 8000
+    """Rate of a call whose phone is silent from the start."""
+
+    def admits(self, peer: str) -> bool:
+        """Whether an address may connect."""
+        if not self.allowed_peers:
+            return True
+        try:
+            address = ipaddress.ip_address(peer.partition("%")[0])
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self.allowed_peers)
+
+
+@frozen(kw_only=True)
+class HttpSettings:
+    """Where WebSockets connect to, and whoever asks how we are."""
+
+    host: str = "127.0.0.1"
+    """Address."""
+    port: int = 8080
+    """TCP port; 0 chooses one."""
+
+
+@frozen(kw_only=True)
+class ServerSettings:
+    """What `[server]` says."""
+
+    audiosocket: AudioSocketSettings | None = None
+    """`None`: nobody listens."""
+    http: HttpSettings | None = None
+    """`None`: nobody listens."""
+    most_calls: int = DEFAULT_MOST_CALLS
+    """Calls at a time; further ones are refused."""
+    drain_s: float = DEFAULT_DRAIN_S
+    """How long running calls may go on after the signal to stop."""
+    shared_secret: str | None = field(default=None, repr=False)
+    """What Asterisk, vendors without signatures, and operators have to show."""
+    public_url: str = ""
+    """Under which vendors reach us, through a proxy."""
+    accounts: Mapping[str, VendorAccount] = field(factory=dict, repr=False)
+    """Credentials that end and transfer calls, by kind of leg."""
+    signatures: Mapping[str, RequestCheck] = field(factory=dict, repr=False)
+    """Checks of vendors' signatures, by kind of leg."""
+    secrets_in_this_file: bool = False
+    """Secrets may stand in inline credentials."""
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others than this machine can reach the HTTP port."""
+        return self.http is not None and (not _is_loopback(self.http.host) or bool(self.public_url))
+
+
+def read_server(table: Table) -> ServerSettings:
+    """
+    Read the table.
+
+    Raises:
+        ConfigError: Something in it is wrong, or would let anybody on the network make calls.
+    """
+    public_url = _public_url(table)
+    accounts, signatures = _vendors(table, public_url)
+    settings = ServerSettings(
+        audiosocket=_audiosocket(table) if table.has("audiosocket") else None,
+        http=_http(table) if table.has("http") else None,
+        most_calls=table.whole("most_calls", None, 1, _MOST_CALLS) or DEFAULT_MOST_CALLS,
+        drain_s=_or(table.number("drain_s", None, 0, _LONGEST_DRAIN_S), DEFAULT_DRAIN_S),
+        shared_secret=_shared_secret(table),
+        public_url=public_url,
+        accounts=accounts,
+        signatures=signatures,
+        secrets_in_this_file=table.flag("secrets_in_this_file", False),
+    )
+    table.finish()
+    if settings.audiosocket is None and settings.http is None:
+        raise ConfigError(
+            f"{table.file}: expected [server.audiosocket], [server.http] or both; nothing would listen"
+        )
+    if settings.exposed and settings.shared_secret is None and not signatures:
+        host = settings.http.host if settings.http else ""
+        where = f"host {host}" if not _is_loopback(host) else "a public_url"
+        raise ConfigError(
+            f"{table.file}: server.http: {where} lets anybody who reaches it make calls: expected "
+            "server.shared_secret_env, or a vendor whose signature is checked ([server.twilio], [server.plivo])"
+        )
+    return settings
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _shared_secret(table: Table) -> str | None:
+    name = table.optional_text("shared_secret_env")
+    if table.has("shared_secret"):
+        raise table.refuse(
+            "shared_secret",
+            "the secret does not belong into the file; give shared_secret_env, the name of an environment variable",
+        )
+    if name is None:
+        return None
+    secret = secret_named(name, table.at("shared_secret_env"))
+    if len(secret) < MIN_SECRET_LENGTH:
+        raise table.refuse(
+            "shared_secret_env",
+            f"expected at least {MIN_SECRET_LENGTH} characters in the environment variable {name}",
+        )
+    return secret
+
+
+def _public_url(table: Table) -> str:
+    value = table.text("public_url")
+    if not value:
+        return ""
+    parts = urlsplit(value)
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname or not plain:
+        raise table.refuse("public_url", "expected a URL such as wss://calls.example.org")
+    return value.rstrip("/")
+
+
+def _audiosocket(table: Table) -> AudioSocketSettings:
+    inner = table.table("audiosocket")
+    host, allowed = inner.text("host", "127.0.0.1"), list[Network]()
+    for text in inner.texts("allowed_peers"):
+        try:
+            allowed.append(ipaddress.ip_network(text))
+        except ValueError:
+            raise inner.refuse(
+                "allowed_peers",
+                f'expected networks such as "10.0.0.0/24" or "10.0.0.5", got {text!r}',
+            ) from None
+    settings = AudioSocketSettings(
+        host=_host(inner, host),
+        port=_port(inner, 9092),
+        allowed_peers=tuple(allowed),
+        silent_rate_hz=inner.whole("silent_rate_hz", None, 8000, 48000) or 8000,
+    )
+    agreed = inner.flag("allow_unauthenticated_audiosocket", False)
+    inner.finish()
+    if not _is_loopback(host) and not (agreed and allowed):
+        raise inner.refuse(
+            "host",
+            f"AudioSocket has no authentication, and {host} is not loopback: expected "
+            "allow_unauthenticated_audiosocket = true and allowed_peers, the networks of your Asterisk",
+        )
+    return settings
+
+
+def _http(table: Table) -> HttpSettings:
+    inner = table.table("http")
+    settings = HttpSettings(
+        host=_host(inner, inner.text("host", "127.0.0.1")), port=_port(inner, 8080)
+    )
+    inner.finish()
+    return settings
+
+
+def _host(table: Table, host: str) -> str:
+    if host != "localhost":
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise table.refuse(
+                "host", f"expected an IP address or localhost, got {host!r}"
+            ) from None
+    return host
+
+
+def _port(table: Table, default: int) -> int:
+    port = table.whole("port", default, 0, 65535)
+    return default if port is None else port
+
+
+def _vendors(
+    table: Table, public_url: str
+) -> tuple[dict[str, VendorAccount], dict[str, RequestCheck]]:
+    """Read credentials that end calls, and with them the checks of signatures."""
+    accounts: dict[str, VendorAccount] = {}
+    signatures: dict[str, RequestCheck] = {}
+    for name, read in _READERS.items():
+        if table.has(name):
+            inner = table.table(name)
+            try:
+                accounts[name], signature = read(inner, public_url)
+            except ConfigError as error:
+                if str(error).startswith(table.file):
+                    raise
+                raise ConfigError(f"{table.file}: {inner.path}: {error}") from None
+            if signature is not None:
+                signatures[name] = signature
+            inner.finish()
+    return accounts, signatures
+
+
+def _named(table: Table, key: str) -> str:
+    name = table.optional_text(key)
+    if name is None:
+        raise table.refuse(key, "expected the name of an environment variable")
+    return secret_named(name, table.at(key))
+
+
+def _twilio(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]:
+    token = _named(table, "auth_token_env")
+    key_sid, key_secret = "", token
+    if table.has("api_key_sid_env") or table.has("api_key_secret_env"):
+        key_sid = _named(table, "api_key_sid_env")
+        key_secret = _named(table, "api_key_secret_env")
+    account = TwilioAccount(
+        account_sid=_named(table, "account_sid_env"),
+        auth_token=key_secret,
+        api_key_sid=key_sid,
+        base_url=table.text("base_url", "https://api.twilio.com"),
+    )
+    return account, TwilioSignature(token, public_url)
+
+
+def _telnyx(table: Table, _public_url: str) -> tuple[VendorAccount, None]:
+    account = TelnyxAccount(
+        api_key=_named(table, "api_key_env"),
+        base_url=table.text("base_url", "https://api.telnyx.com"),
+    )
+    return account, None
+
+
+def _plivo(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]:
+    token = _named(table, "auth_token_env")
+    account = PlivoAccount(
+        auth_id=_named(table, "auth_id_env"),
+        auth_token=token,
+        base_url=table.text("base_url", "https://api.plivo.com"),
+    )
+    return account, PlivoSignature(token, public_url)
+
+
+_READERS: Final[Mapping[str, Callable[[Table, str], tuple[VendorAccount, RequestCheck | None]]]] = {
+    "twilio": _twilio,
+    "telnyx": _telnyx,
+    "plivo": _plivo,
+}
