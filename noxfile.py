@@ -15,8 +15,14 @@ nox.options.sessions = ["lint", "types", "docs", "tests", "wheels"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-PLUGINS = ("plugins/realtime-openai", "plugins/realtime-aliyun")
-PACKAGES = ("realtime_core", "realtime_openai", "realtime_aliyun")
+PLUGINS = tuple(f"plugins/realtime-{name}" for name in ("openai", "aliyun", "local", "telephony"))
+PACKAGES = (
+    "realtime_core",
+    "realtime_openai",
+    "realtime_aliyun",
+    "realtime_local",
+    "realtime_telephony",
+)
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 # Local paths always in one command, so that the resolver never looks outside for the core.
@@ -143,6 +149,19 @@ def properties(session: nox.Session) -> None:
     session.install(*EDITABLES, *_group("test"))
     environment = {**_environment(session), "HYPOTHESIS_PROFILE": "long"}
     session.run("pytest", "-s", "tests/properties", *session.posargs, env=environment)
+
+
+@nox.session(default=False)
+def witnesses(session: nox.Session) -> None:
+    """Let pipecat's serializers and the vendors' own packages judge the media streams; installs 520 MB."""
+    session.install(*_group("witnesses"))
+    # pipecat pins soxr 1.0, which has no vr=; it only needs to be imported beside ours.
+    plugins = [part for path in sorted(ROOT.glob("plugins/*")) for part in ("-e", str(path))]
+    session.install("--no-deps", "soxr>=1.1", "-e", ".", *plugins)
+    session.run(
+        "pytest", "-m", "witnesses", "tests/telephony/witnesses", *session.posargs,
+        env=_environment(session),
+    )  # fmt: skip
 
 
 @nox.session(default=False)

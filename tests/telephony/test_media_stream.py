@@ -72,7 +72,9 @@ async def test_the_start_says_what_call_it_is(vendor: FakeVendor) -> None:
         assert leg.info.parameters["shop"] == "north"
         assert leg.sample_rate_hz == vendor.rate_hz
         assert leg.codec == {"ulaw": "g711_ulaw", "l16": "pcm"}[vendor.hears]
-        assert leg.capabilities.owns_clock and leg.capabilities.flush and leg.capabilities.marks
+        assert leg.capabilities.owns_clock
+        assert leg.capabilities.flush
+        assert leg.capabilities.marks
         assert not leg.capabilities.hang_up
 
 
@@ -128,15 +130,14 @@ async def test_the_end_of_a_reply_needs_no_drained_to_go_out(any_vendor: FakeVen
 async def test_the_position_follows_what_is_heard(any_vendor: FakeVendor) -> None:
     async with call(any_vendor) as (leg, _):
         leg.play(tone(600, 8000))
-        last = 0
+        played = 0
         for _ in range(8):
             await asyncio.sleep(0.05)
-            played = leg.played_samples()
+            last, played = played, leg.played_samples()
             assert last <= played <= 4800
-            last = played
         # The fake counts whole messages, at most 100 ms each.
         assert -400 <= played - any_vendor.heard_samples <= 1200
-        assert 8 * 0.05 * 8000 - 800 < played
+        assert played > 8 * 0.05 * 8000 - 800
 
 
 async def test_flush_stops_the_audio_and_says_how_much_was_heard(any_vendor: FakeVendor) -> None:
