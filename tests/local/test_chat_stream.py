@@ -153,6 +153,28 @@ def test_fragments_of_calls_are_put_together(events: list[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<think>Hm. A b.</think>Hello.", "Hello."),
+        ("\n<think>\n</think>\n\nHello <think>.", "Hello <think>."),
+        ("<thin Hello.", "<thin Hello."),
+        ("<think>for ever. And ever.", ""),
+        (" <thi", "<thi"),
+        ("No <think>x</think>.", "No <think>x</think>."),
+    ],
+)
+def test_thoughts_are_not_spoken(text: str, answer: str) -> None:
+    for step in (1, 3, 100):
+        pieces = [text[at : at + step] for at in range(0, len(text), step)]
+        said = [
+            piece.text
+            for piece in _stream(*(_delta(content=p) for p in pieces))
+            if isinstance(piece, Say)
+        ]
+        assert " ".join(said) == answer
+
+
 @pytest.mark.parametrize("arguments", ["{", "[1]", "5", "nonsense", "[" * 100_000])
 def test_arguments_that_are_no_object_are_empty(arguments: str) -> None:
     assert _stream(_call(0, None, "f", arguments)) == [
