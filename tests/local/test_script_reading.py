@@ -81,9 +81,9 @@ BROKEN = {
         "expected braces in pairs",
     ),
     "answer field": (
-        '[intents.a]\nphrases = "a"\nanswer = [\n"c",\n"{tiem}"]\n',
+        '[intents.a]\nphrases = "a"\nanswer = [\n"c",\n"{timme}"]\n',
         5,
-        "intents.a.answer[1]: cannot fill in 'tiem'; did you mean 'time'?",
+        "intents.a.answer[1]: cannot fill in 'timme'; did you mean 'time'?",
     ),
     "answer uncertain slot": (
         SLOT + '[intents.a]\nphrases = ["a {n}", "b"]\nanswer = "{n}"\n',
@@ -115,9 +115,9 @@ BROKEN = {
         "intents.a.tool: expected a key 'name'",
     ),
     "tool key": (
-        '[intents.a]\nphrases="a"\ntool = { name = "x", befor = "y" }\n',
+        '[intents.a]\nphrases="a"\ntool = { name = "x", beforre = "y" }\n',
         3,
-        "intents.a.tool.befor: unknown key; did you mean 'before'?",
+        "intents.a.tool.beforre: unknown key; did you mean 'before'?",
     ),
     "tool argument": (
         '[intents.a]\nphrases="a"\n[intents.a.tool]\nname="x"\n[intents.a.tool.arguments]\nb = [1, { c = "{d}" }]\n',

@@ -68,7 +68,7 @@ def chat_body(request: TurnRequest, model: str, temperature: float | None) -> di
     """
     messages = chat_messages(request.history, request.instructions)
     if not messages or messages[-1]["role"] not in ("user", "tool"):
-        text = _GREET if request.is_greeting and len(messages) < 2 else _CARRY_ON
+        text = _GREET if request.is_greeting and not request.history else _CARRY_ON
         messages.append({"role": "user", "content": text})
     body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
     tools = tools_for_session(request.tools)

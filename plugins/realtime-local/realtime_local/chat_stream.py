@@ -12,6 +12,7 @@ from attrs import define
 from realtime_core.errors import RemoteProtocolError
 from realtime_local.engines import CallTool, Say
 from realtime_local.sentences import SentenceSplitter
+from realtime_local.thoughts import ThoughtFilter
 
 __all__ = ["ChatStream", "StreamedError"]
 
@@ -51,6 +52,7 @@ class ChatStream:
         self._host = host
         self._unique_id = unique_id
         self._splitter = SentenceSplitter()
+        self._thoughts = ThoughtFilter()
         self._calls: list[_Fragments] = []
         self._by_index: dict[int, _Fragments] = {}
         self.is_finished = False
@@ -91,14 +93,17 @@ class ChatStream:
             return []
         self._take_calls(delta.get("tool_calls"))
         text = delta.get("content")
-        return self._said(self._splitter.feed(text)) if isinstance(text, str) else []
+        if not isinstance(text, str):
+            return []
+        return self._said(self._splitter.feed(self._thoughts.feed(text)))
 
     def finish(self) -> list[Say | CallTool]:
         """Give the last words and, after them, the calls."""
         calls = [self._call(call) for call in self._calls if call.name]
         if len(calls) < len(self._calls):
             _log.warning("%s called a tool without saying which", self._host)
-        return [*self._said(self._splitter.finish()), *calls]
+        last = self._splitter.feed(self._thoughts.finish())
+        return [*self._said([*last, *self._splitter.finish()]), *calls]
 
     def _said(self, sentences: list[str]) -> list[Say]:
         self.spoke = self.spoke or bool(sentences)

@@ -208,10 +208,17 @@ class ScriptReplier:
         if name in slots:
             return slots[name].spoken
         if name == "last":
-            return self._memory.last or self.script.greeting[0]
+            return self._memory.last or self._greeting()
         if name.partition(".")[0] == "result" and result is not None:
             return result(name)
         return builtin_value(name, self._clock())
+
+    def _greeting(self) -> str:
+        """Give what is said again when nothing was said yet."""
+        return fill(
+            self.script.greeting[0],
+            lambda name: "" if name == "last" else builtin_value(name, self._clock()),
+        )
 
 
 def _repeats(intent: Intent) -> bool:
