@@ -1,0 +1,1 @@
+"""A voice model in the box for `realtime-core`: no vendor, no key, no network."""

@@ -1,0 +1,1 @@
+"""Telephone calls answered by a realtime voice model."""
