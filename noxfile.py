@@ -26,11 +26,23 @@ PACKAGES = (
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 # Local paths always in one command, so that the resolver never looks outside for the core.
-EDITABLES = ("-e", ".[cli,testing]", *(part for plugin in PLUGINS for part in ("-e", plugin)))
+EXTRAS = {"plugins/realtime-local": "[chat,espeak,silero]"}
+EDITABLES = (
+    "-e",
+    ".[cli,testing]",
+    *(part for plugin in PLUGINS for part in ("-e", plugin + EXTRAS.get(plugin, ""))),
+)
 
 
 def _group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PYPROJECT, name)
+
+
+def _extras(package: str) -> str:
+    """The extras the tests want of a package."""
+    if package == "realtime_core":
+        return "[cli,testing]"
+    return EXTRAS.get(f"plugins/{package.replace('_', '-')}", "")
 
 
 def _environment(session: nox.Session) -> dict[str, str | None]:
@@ -76,8 +88,7 @@ def wheels(session: nox.Session) -> None:
 
     wheel = {path.name.split("-")[0]: path for path in dist.glob("*.whl")}
     requirements = [
-        f"{name.replace('_', '-')}{'[cli,testing]' if name == 'realtime_core' else ''} @ {wheel[name].as_uri()}"
-        for name in PACKAGES
+        f"{name.replace('_', '-')}{_extras(name)} @ {wheel[name].as_uri()}" for name in PACKAGES
     ]
     session.install("--force-reinstall", "--no-deps", *requirements)
     session.install(*requirements, *_group("test"))

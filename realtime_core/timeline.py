@@ -26,9 +26,9 @@ from realtime_core.events import (
 )
 from realtime_core.peaks import Peaks
 from realtime_core.timeline_marks import BargeIn, Failure, Latency, Span, ToolUse, Words
-from realtime_core.timeline_sides import MOST_MARKS, AssistantSide, CallerSide, Marks
+from realtime_core.timeline_sides import AssistantSide, CallerSide, Marks
 
-__all__ = ["MOST_MARKS", "Timeline"]
+__all__ = ["Timeline"]
 
 
 @final

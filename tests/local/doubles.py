@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -46,7 +46,7 @@ class Told:
         self.tool: tuple[str, Mapping[str, Any]] | None = None
         self.closed = False
 
-    async def reply(self, request: TurnRequest) -> AsyncIterator[Say | CallTool]:
+    async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
         self.requests.append(request)
         number = len(self.requests)
         if number == 1 and self.tool is not None:

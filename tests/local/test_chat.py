@@ -21,7 +21,8 @@ from realtime_core import (
     Tool,
     VendorError,
 )
-from realtime_local.chat import ChatReplier, ChatTimeouts
+from realtime_local.chat import ChatReplier
+from realtime_local.chat_endpoint import ChatTimeouts
 from realtime_local.engines import CallTool, Message, Say, TurnRequest
 from tests.local.turns import Conversation
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from realtime_local.chat import ChatReplier
 from realtime_local.engines import Replier
-from realtime_local.repliers import ChatReplier, ParrotReplier, ScriptReplier
+from realtime_local.parrot import ParrotReplier
 from realtime_local.script_reading import demo_script
+from realtime_local.script_replier import ScriptReplier
 from tests.local.turns import Conversation
 
 

@@ -30,7 +30,9 @@ from realtime_local.engines import Heard
 from tests.local.doubles import RATE_HZ, Deaf, Humming, Told
 
 
-def agent_of(recorder: Callable[[Event], None], options: Options | None = None, **engines: Any) -> Agent:
+def agent_of(
+    recorder: Callable[[Event], None], options: Options | None = None, **engines: Any
+) -> Agent:
     parts: dict[str, Any] = {
         "synthesiser": Humming(),
         "recogniser": Deaf,

@@ -227,7 +227,7 @@ async def test_a_cut_reply_has_taken_its_turn() -> None:
     request = TurnRequest(history=[Message(role="user", text="hello")])
     reply = replier.reply(request)
     assert await anext(aiter(reply)) == Say(text="One.")
-    await reply.aclose()  # type: ignore[attr-defined]
+    await reply.aclose()
     assert await talk.say("hello") == "Two."
     assert await talk.say("again") == "Two."
 

@@ -16,7 +16,7 @@ from realtime_core.credentials import load_credential
 from realtime_core.errors import ErrorKind
 from realtime_telephony.leg import LegClosed
 from realtime_telephony.media_hang_up import (
-    CallControl,
+    CallActions,
     PlivoAccount,
     TelnyxAccount,
     TwilioAccount,
@@ -72,7 +72,7 @@ def plivo(url: str = "http://localhost:1") -> PlivoAccount:
 
 async def test_twilio_completes_the_call() -> None:
     async with rest(200, {"status": "completed"}) as interface:
-        await CallControl(twilio(interface.url)).hang_up("CA1")
+        await CallActions(twilio(interface.url)).hang_up("CA1")
         assert interface.requests == [("POST", f"{TWILIO_CALLS}/CA1.json", "Status=completed")]
         scheme, value = interface.authorization.split()
         assert (scheme, b64decode(value).decode()) == ("Basic", f"AC1:{SECRET}")
@@ -83,14 +83,14 @@ async def test_twilio_takes_an_api_key_too() -> None:
         account = TwilioAccount(
             account_sid="AC1", api_key_sid="SK1", auth_token=SECRET, base_url=interface.url
         )
-        await CallControl(account).hang_up("CA1")
+        await CallActions(account).hang_up("CA1")
         assert b64decode(interface.authorization.split()[1]).decode() == f"SK1:{SECRET}"
         assert interface.requests[0][1].startswith(TWILIO_CALLS)
 
 
 async def test_telnyx_hangs_up_by_a_call_action() -> None:
     async with rest(200, {"data": {"result": "ok"}}) as interface:
-        await CallControl(telnyx(interface.url)).hang_up("v3:a/b+c=")
+        await CallActions(telnyx(interface.url)).hang_up("v3:a/b+c=")
         ((method, path, body),) = interface.requests
         assert (method, body) == ("POST", "{}")
         assert path.startswith("/v2/calls/v3")
@@ -101,7 +101,7 @@ async def test_telnyx_hangs_up_by_a_call_action() -> None:
 
 async def test_plivo_deletes_the_call() -> None:
     async with rest(204) as interface:
-        await CallControl(plivo(interface.url)).hang_up("c1")
+        await CallActions(plivo(interface.url)).hang_up("c1")
         assert interface.requests == [("DELETE", "/v1/Account/MA1/Call/c1/", "")]
 
 
@@ -115,7 +115,7 @@ async def test_plivo_deletes_the_call() -> None:
 )
 async def test_a_call_that_has_ended_is_no_error(make: Any, status: int, body: Any) -> None:
     async with rest(status, body) as interface:
-        await CallControl(make(interface.url)).hang_up("c1")
+        await CallActions(make(interface.url)).hang_up("c1")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_a_refusal_names_status_and_code_and_no_secret(
 ) -> None:
     async with rest(status, body) as interface:
         with pytest.raises(ConnectError, match=f"hang-up with HTTP {status}") as caught:
-            await CallControl(make(interface.url)).hang_up("c1")
+            await CallActions(make(interface.url)).hang_up("c1")
         assert caught.value.kind is kind
         assert caught.value.status == status
         assert SECRET not in repr(caught.value)
@@ -144,24 +144,24 @@ async def test_a_refusal_names_status_and_code_and_no_secret(
 async def test_a_vendor_that_does_not_answer_has_a_limit() -> None:
     async with rest(delay_s=5) as interface:
         with pytest.raises(ConnectError, match=r"within 0\.05 s") as caught:
-            await CallControl(twilio(interface.url), timeout_s=0.05).hang_up("CA1")
+            await CallActions(twilio(interface.url), timeout_s=0.05).hang_up("CA1")
         assert caught.value.kind is ErrorKind.STALLED
 
 
 async def test_a_vendor_that_cannot_be_reached_leaves_no_header_in_the_error() -> None:
     with pytest.raises(ConnectError) as caught:
-        await CallControl(twilio("http://localhost:1")).hang_up("CA1")
+        await CallActions(twilio("http://localhost:1")).hang_up("CA1")
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     with pytest.raises(ConnectError, match="InvalidUrl"):
-        await CallControl(twilio("localhost")).hang_up("CA1")
+        await CallActions(twilio("localhost")).hang_up("CA1")
 
 
 @pytest.mark.parametrize("make", [twilio, telnyx, plivo])
 def test_secrets_have_no_repr(make: Any) -> None:
     account: VendorAccount = make()
     assert SECRET not in repr(account)
-    assert SECRET not in repr(CallControl(account))
+    assert SECRET not in repr(CallActions(account))
 
 
 def test_accounts_are_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,15 +182,15 @@ def test_accounts_are_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_twilio_transfers_by_twiml(target: str, dialled: str) -> None:
     async with rest() as interface:
-        await CallControl(twilio(interface.url)).transfer("CA1", target)
+        await CallActions(twilio(interface.url)).transfer("CA1", target)
         ((_, _, form),) = interface.requests
         assert form == f"Twiml=%3CResponse%3E%3CDial%3E{dialled}%3C%2FDial%3E%3C%2FResponse%3E"
 
 
 async def test_telnyx_and_plivo_transfer() -> None:
     async with rest() as interface:
-        await CallControl(telnyx(interface.url)).transfer("c1", "+15550100")
-        await CallControl(plivo(interface.url)).transfer("c1", "https://a.example/dial.xml")
+        await CallActions(telnyx(interface.url)).transfer("c1", "+15550100")
+        await CallActions(plivo(interface.url)).transfer("c1", "https://a.example/dial.xml")
         assert interface.requests == [
             ("POST", "/v2/calls/c1/actions/transfer", '{"to": "+15550100"}'),
             (
@@ -217,7 +217,7 @@ async def test_a_target_the_vendor_does_not_take_is_refused_before_anything_is_s
 ) -> None:
     async with rest() as interface:
         with pytest.raises(ConfigError, match="transfer: expected"):
-            await CallControl(make(interface.url)).transfer("c1", target)
+            await CallActions(make(interface.url)).transfer("c1", target)
         assert interface.requests == []
 
 

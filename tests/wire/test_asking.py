@@ -297,7 +297,9 @@ def test_a_reply_that_begins_after_it_was_given_up_is_cancelled_and_muted(dialec
 
 
 @every_dialect
-def test_what_a_given_up_reply_began_to_say_is_taken_out_of_the_vendors_memory(dialect: str) -> None:
+def test_what_a_given_up_reply_began_to_say_is_taken_out_of_the_vendors_memory(
+    dialect: str,
+) -> None:
     talk = ask(Talk(dialect).open())
     talk.wire.cancel(None, talk.now)
     added = {"type": "response.output_item.added", "response_id": "R1"}

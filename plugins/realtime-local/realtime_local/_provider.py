@@ -22,7 +22,6 @@ from realtime_local.loading import load_object
 __all__ = ["LocalProvider", "provide"]
 
 _SLUG = "local"
-_APOLOGY = "Sorry, something went wrong. Please say that again."
 _OBJECTS = ("detector", "recogniser", "replier", "synthesiser")
 _log = logging.getLogger("realtime_local")
 
@@ -85,7 +84,7 @@ class LocalProvider:
                 synthesiser=synthesiser,
                 voice=options.voice or config.voice,
                 tools=tuple(options.tools),
-                apology=str(getattr(replier, "apology", _APOLOGY)),
+                apology=replier.apology,
             ),
             SessionLog("realtime_local", _SLUG),
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar, final
@@ -278,7 +278,7 @@ class EngineRoom:
         status = "completed"
         try:
             pieces = self._engines.replier.reply(request)
-            async with contextlib.aclosing(pieces):  # type: ignore[type-var]
+            async with contextlib.aclosing(pieces):
                 async for piece in pieces:
                     if isinstance(piece, Say):
                         await self._speak(number, piece.text)
@@ -318,11 +318,14 @@ class EngineRoom:
                 self._put(spoken(number, pcm))
 
         def run() -> None:
-            with contextlib.closing(chunks):  # type: ignore[type-var]
+            try:
                 for pcm in chunks:
                     if gone or self._ended:
                         return
                     loop.call_soon_threadsafe(pass_on, pcm)
+            finally:
+                if isinstance(chunks, Generator):  # stops the engine
+                    chunks.close()
 
         try:
             await self._in_thread(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, final
 
@@ -13,7 +13,7 @@ from realtime_local.chat_messages import chat_body
 from realtime_local.chat_stream import ChatStream, StreamedError
 from realtime_local.engines import CallTool, Say, TurnRequest
 
-__all__ = ["DEFAULT_APOLOGY", "ChatReplier", "ChatTimeouts"]
+__all__ = ["DEFAULT_APOLOGY", "ChatReplier"]
 
 DEFAULT_APOLOGY: Final = "Sorry, I cannot answer just now. Please try again in a moment."
 """Said when the server cannot be asked."""
@@ -76,7 +76,7 @@ class ChatReplier:
         """Close the connections; a reply that still runs breaks off."""
         await self._endpoint.close()
 
-    async def reply(self, request: TurnRequest) -> AsyncIterator[Say | CallTool]:
+    async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
         """
         Ask, and give every sentence as soon as it is whole; calls of tools come last.
 

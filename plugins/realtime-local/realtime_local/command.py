@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
-from realtime_core.backends.soxr import SoxrResampler
-
 from .engines import SynthesisError
 
 __all__ = ["speak_by_command"]
@@ -70,6 +68,8 @@ def _samples(
         if process.wait() == 0:
             raise SynthesisError(f"{name} wrote something else than a WAV of PCM16 mono")
         return
+    from realtime_core.backends.soxr import SoxrResampler
+
     resampler = SoxrResampler(rate_hz, sample_rate_hz) if rate_hz != sample_rate_hz else None
     half = b""
     while chunk := process.stdout.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]

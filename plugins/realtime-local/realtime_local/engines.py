@@ -7,7 +7,7 @@ PCM16LE mono at `MODEL_RATE_HZ`; nothing here knows of events, calls or the even
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from attrs import frozen
@@ -151,7 +151,10 @@ class CallTool:
 class Replier(Protocol):
     """Decides what is answered; one object a session, used on its event loop, one reply at a time."""
 
-    def reply(self, request: TurnRequest) -> AsyncIterator[Say | CallTool]:
+    apology: str
+    """Spoken when a turn cannot be answered."""
+
+    def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
         """
         Answer.
 

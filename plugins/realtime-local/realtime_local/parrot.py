@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import final
 
 from realtime_local.engines import CallTool, Say, TurnRequest
@@ -32,7 +32,7 @@ class ParrotReplier:
         self._greeting = greeting
         self._not_heard = not_heard
 
-    async def reply(self, request: TurnRequest) -> AsyncIterator[Say | CallTool]:
+    async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
         """Say the caller's last words; what a tool answered is not for a parrot."""
         last = request.history[-1] if request.history else None
         if request.is_greeting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import final
 
@@ -76,15 +76,12 @@ class ScriptReplier:
 
     def __init__(self, script: Script, *, clock: Callable[[], datetime] = _now) -> None:
         self.script = script
+        self.apology: str = script.apology
+        """Said when a reply fails."""
         self._clock = clock
         self._matcher = Matcher(script)
         self._grammar = grammar_of(script)
         self._memory = _Memory()
-
-    @property
-    def apology(self) -> str:
-        """Said when a reply fails."""
-        return self.script.apology
 
     def phrases(self) -> str:
         """Give the grammar of the script."""
@@ -93,7 +90,7 @@ class ScriptReplier:
     async def close(self) -> None:
         """Hold nothing."""
 
-    async def reply(self, request: TurnRequest) -> AsyncIterator[Say | CallTool]:
+    async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
         """Answer at once; nothing is waited for. What is remembered is settled before a sentence is spoken."""
         for piece in self._turn(request):
             yield piece

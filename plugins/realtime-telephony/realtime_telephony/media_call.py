@@ -13,7 +13,7 @@ from realtime_core.clock import Clock
 from realtime_core.errors import ConfigError, ErrorKind, RealtimeError
 from realtime_telephony.media_dialect import DIALECTS, MediaDialect, detect
 from realtime_telephony.media_frames import StreamStarted, parse_json, read_start
-from realtime_telephony.media_hang_up import CallControl, VendorAccount
+from realtime_telephony.media_hang_up import CallActions, VendorAccount
 from realtime_telephony.media_signature import RequestCheck
 from realtime_telephony.media_socket import CLOSE_TIMEOUT_S, MediaSocket, SocketEnd
 from realtime_telephony.media_stream import MediaStreamLeg, StreamLimits
@@ -100,7 +100,7 @@ async def media_stream_call(
         await socket.close(_POLICY_VIOLATION)
         raise
     account = (accounts or {}).get(started.dialect.name)
-    control = None if account is None else CallControl(account)
+    control = None if account is None else CallActions(account)
     return MediaStreamLeg(socket, started, control=control, limits=limits, clock=clock)
 
 

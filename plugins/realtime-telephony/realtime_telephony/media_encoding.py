@@ -11,7 +11,15 @@ from attrs import evolve, field, frozen
 from realtime_core.errors import ConfigError
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 
-__all__ = ["ALAW", "L16_BIG", "L16_LITTLE", "ULAW", "WireEncoding", "resolve_encoding"]
+__all__ = [
+    "ALAW",
+    "L16_BIG",
+    "L16_LITTLE",
+    "L16_RATES_HZ",
+    "ULAW",
+    "WireEncoding",
+    "resolve_encoding",
+]
 
 L16_RATES_HZ: Final = (8000, 16000)
 

@@ -24,7 +24,7 @@ from realtime_core.errors import ConfigError, ConnectError, ErrorKind
 
 __all__ = [
     "REST_TIMEOUT_S",
-    "CallControl",
+    "CallActions",
     "PlivoAccount",
     "RestRequest",
     "TelnyxAccount",
@@ -233,7 +233,7 @@ class PlivoAccount(VendorAccount):
 
 
 @final
-class CallControl:
+class CallActions:
     """
     Sends the requests of an account.
 
@@ -249,7 +249,7 @@ class CallControl:
 
     def __repr__(self) -> str:
         """Name the host only."""
-        return f"<CallControl at {self._host}>"
+        return f"<CallActions at {self._host}>"
 
     async def hang_up(self, call_id: str) -> None:
         """

@@ -33,7 +33,7 @@ from realtime_telephony.media_frames import (
     StreamStopped,
     VendorComplaint,
 )
-from realtime_telephony.media_hang_up import CallControl
+from realtime_telephony.media_hang_up import CallActions
 from realtime_telephony.media_pieces import Pieces
 from realtime_telephony.media_position import PlayedPosition
 from realtime_telephony.media_reorder import ReorderWindow
@@ -87,7 +87,7 @@ class MediaStreamLeg(CallLeg):
         socket: MediaSocket,
         started: StreamStarted,
         *,
-        control: CallControl | None = None,
+        control: CallActions | None = None,
         limits: StreamLimits | None = None,
         clock: Clock | None = None,
     ) -> None:

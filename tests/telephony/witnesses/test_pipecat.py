@@ -177,9 +177,9 @@ async def test_their_media_is_understood_by_our_leg(case: Case) -> None:
     read = frames.read(theirs)
     assert isinstance(read, Media)
     assert frames.started.plays.decode(read.payload) == (await witness.deserialize(theirs)).audio
-    vendor = case.fake()
-    async with call(vendor, dialects=[case.dialect]) as (leg, _):
-        await vendor.send(theirs)
+    fake = case.fake()
+    async with call(fake, dialects=[case.dialect]) as (leg, _):
+        await fake.send(theirs)
         event = await leg.receive()
         assert isinstance(event, CallerAudio)
         assert event.pcm == (await witness.deserialize(theirs)).audio
