@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from realtime_core.options import Options
 from realtime_telephony.bridge import Bridge
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.call_report import CallReport
+from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallLeg, DigitPressed
 
@@ -82,14 +84,16 @@ async def attach(
     if agent.options.on_event is not None:
         raise ConfigError("attach: expected an agent without Options.on_event; give on_event here")
     clock = clock if clock is not None else LoopClock()
+    apology = await asyncio.to_thread(fallback_audio, fallback, rate)
     keepsake = Keepsake(agent, rate, record=record, picture=picture, clock=clock)
+    await keepsake.open()
     bridge = Bridge(
         agent,
         leg,
         control=control,
         greeting=greeting,
         on_event=on_event,
-        fallback=fallback,
+        fallback=apology,
         keepsake=keepsake,
         clock=clock,
     )
@@ -98,4 +102,4 @@ async def attach(
         keepsake.conclude(report.detail, failed=report.ended_by == "failure")
         return report
     finally:
-        keepsake.finish()
+        await asyncio.shield(keepsake.finish())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import final
 
 from realtime_core.agent import Agent
@@ -22,7 +21,6 @@ from realtime_core.events import (
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.call_report import CallReport, EndedBy
 from realtime_telephony.ear import Ear
-from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.farewell import Farewell
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed
@@ -54,7 +52,7 @@ class Bridge:
         control: CallControl | None,
         greeting: str | None,
         on_event: Callable[[Event | DigitPressed], None] | None,
-        fallback: Path | None,
+        fallback: bytes,
         keepsake: Keepsake,
         clock: Clock,
     ) -> None:
@@ -62,7 +60,7 @@ class Bridge:
         self._leg = leg
         self._greeting = greeting
         self._on_event = on_event
-        self._fallback = fallback_audio(fallback, leg.sample_rate_hz)
+        self._fallback = fallback
         self._keepsake = keepsake
         self._clock = clock
         self._line = Line(agent, leg, keepsake.heard if keepsake.wanted else None)
