@@ -25,12 +25,13 @@ from benchmarks.report import (
     sessions_table,
     sockets_table,
     timings_table,
+    understood_table,
 )
 from benchmarks.resamplers import resampler_modes
 from benchmarks.rounds import Comparison, compare, interleaved, run_client
 from benchmarks.workload import SCENARIOS, Outcome
 
-_PARTS: Final = ("sessions", "barge_in", "sockets", "imports", "libraries")
+_PARTS: Final = ("sessions", "barge_in", "sockets", "imports", "libraries", "local_recognition")
 _SOCKETS: Final = ("websockets", "picows")
 
 
@@ -138,6 +139,18 @@ class _Benchmarks:
         self.results["resamplers"] = [attrs.asdict(mode) for mode in modes]
         self.tables.append(("JSON and base64", timings_table(timings)))
         self.tables.append(("soxr, 20 ms at a time", modes_table(modes)))
+
+    def local_recognition(self) -> None:
+        if find_spec("realtime_local") is None or find_spec("pocketsphinx") is None:
+            print("local_recognition: left out, realtime-local is not installed", file=sys.stderr)
+            return
+        from benchmarks.local_recognition import understood  # needs what it measures
+
+        rows = understood()
+        self.results["local_recognition"] = [attrs.asdict(row) for row in rows]
+        self.tables.append(
+            ("Ten sentences of a grammar, ten of none, by voice and line", understood_table(rows))
+        )
 
 
 def main() -> None:

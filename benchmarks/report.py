@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from benchmarks.barge_in import BargeIn
 from benchmarks.resamplers import Mode
@@ -16,6 +17,7 @@ __all__ = [
     "sessions_table",
     "sockets_table",
     "timings_table",
+    "understood_table",
 ]
 
 
@@ -136,5 +138,47 @@ def modes_table(modes: Iterable[Mode]) -> str:
                 f"{mode.empty_share:.0%}",
             )
             for mode in modes
+        ),
+    )
+
+
+class _Understood(Protocol):
+    """As `benchmarks.local_recognition.Understood`, whose module needs realtime-local."""
+
+    @property
+    def voice(self) -> str: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def right(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def scores_right(self) -> list[float]: ...
+    @property
+    def scores_forced(self) -> list[float]: ...
+    @property
+    def ms(self) -> float: ...
+
+
+def understood_table(rows: Iterable[_Understood]) -> str:
+    """Show how the model in the box understood each voice."""
+
+    def span(scores: list[float]) -> str:
+        return f"{scores[0]:.2f}-{scores[-1]:.2f}" if scores else "none"
+
+    return _table(
+        ("voice", "line", "right of 10", "rejected of 10", "scores right", "scores forced", "ms"),
+        (
+            (
+                row.voice,
+                row.line,
+                str(row.right),
+                str(row.rejected),
+                span(row.scores_right),
+                span(row.scores_forced),
+                f"{row.ms:.0f}",
+            )
+            for row in rows
         ),
     )
