@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import runpy
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -216,3 +218,9 @@ def test_writing_numbers_and_texts() -> None:
     assert clean(" a\n b\x00") == "a b"
     assert escaped(" <\x00") == " &lt; "
     assert (seconds(1240), seconds(60_000), seconds(75_400)) == ("1.2 s", "1 min 0 s", "1 min 15 s")
+
+
+def test_the_picture_in_the_documentation_is_the_one_its_script_draws() -> None:
+    script = Path(__file__).parents[2] / "docs" / "diagrams" / "call.py"
+    timeline = runpy.run_path(str(script))["story"]()
+    assert script.with_suffix(".svg").read_text("utf-8") == draw(timeline)
