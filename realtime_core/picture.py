@@ -181,7 +181,11 @@ def _rows(timeline: Timeline) -> Sequence[Span]:
     while duration_ms - start_ms > _ROW_S * 1000 * 1.1:
         end_ms = (
             _quiet(busy, start_ms + _SHORTEST_ROW_S * 1000, start_ms + _ROW_S * 1000)
-            or _quiet(busy, start_ms + _ROW_S * 1000, start_ms + _LONGEST_ROW_S * 1000)
+            or _quiet(
+                busy,
+                start_ms + _ROW_S * 1000,
+                min(start_ms + _LONGEST_ROW_S * 1000, duration_ms),
+            )
             or start_ms + _ROW_S * 1000
         )
         rows.append(Span(start_ms, end_ms))

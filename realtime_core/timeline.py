@@ -138,7 +138,7 @@ class Timeline:
 
     @property
     def dropped(self) -> int:
-        """How many marks were more than `MOST_MARKS` of their kind."""
+        """How many marks were not kept: 2000 of a kind are, the first ones."""
         kinds = (self._tools, self._barge_ins, self._failures, self._latencies)
         sides = (self._caller.utterances, self._assistant.utterances, self._assistant.sounds)
         return sum(marks.dropped for marks in (*kinds, *sides))

@@ -181,7 +181,7 @@ def test_without_any_wheel_it_says_what_to_install(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("option", ["--out", "--events"])
 def test_a_full_disk_ends_the_conversation(option: str, invoke: Invoke) -> None:
-    result = invoke("talk", "question.wav", option, "/dev/full")
+    result = invoke("talk", "question.wav", "--loopback", option, "/dev/full")
     assert result.exit_code == 1
     assert result.stderr == (
         "error: cannot write /dev/full: No space left on device; the conversation was ended\n"
@@ -192,7 +192,7 @@ def test_a_full_disk_ends_the_conversation(option: str, invoke: Invoke) -> None:
 
 def test_a_quiet_recording_is_warned_about(invoke: Invoke) -> None:
     make_wav(Path("quiet.wav"))
-    result = invoke("talk", "quiet.wav", "--timeout", 0.3)
+    result = invoke("talk", "quiet.wav", "--loopback", "--timeout", 0.3)
     assert result.exit_code == 1
     assert "warning: the recording is very quiet (at most -90 dBFS)" in result.stderr
 

@@ -20,7 +20,16 @@ COMMAND = (sys.executable, "-P", "-m", "realtime_core.cli")
 
 def test_a_turn_on_the_loopback_vendor(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [*COMMAND, "talk", str(QUESTION), "--pace", "20", "--out", str(tmp_path / "reply.wav")],
+        [
+            *COMMAND,
+            "talk",
+            str(QUESTION),
+            "--loopback",
+            "--pace",
+            "20",
+            "--out",
+            str(tmp_path / "reply.wav"),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -36,7 +45,7 @@ def test_ctrl_c_ends_the_session_and_keeps_the_files(moment: str, tmp_path: Path
     log, reply = tmp_path / "events.jsonl", tmp_path / "reply.wav"
     with subprocess.Popen(
         [
-            *COMMAND, "talk", str(QUESTION), "--pace", "4",
+            *COMMAND, "talk", str(QUESTION), "--loopback", "--pace", "4",
             "--out", str(reply), "--events", str(log),
         ],
         stdout=subprocess.PIPE,

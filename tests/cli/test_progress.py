@@ -11,10 +11,11 @@ from realtime_core import (
     Event,
     RealtimeError,
     SessionClose,
+    ToolCall,
     UserSpeechEnded,
     UserSpeechStarted,
 )
-from realtime_core.cli.progress import SETTLE_S, Progress
+from realtime_core.cli.progress import FAREWELL_S, SETTLE_S, Progress
 
 STARTED, ENDED = UserSpeechStarted(vendor="x"), UserSpeechEnded(vendor="x")
 AUDIO = AssistantAudio(vendor="x", audio=b"\0\0")
@@ -62,3 +63,41 @@ def test_something_late_may_still_come_after_the_recording_and_after_the_reply()
     progress.take(DONE, 20.0)
     assert not progress.finished(20.0 + SETTLE_S / 2)
     assert progress.finished(20.0 + SETTLE_S)
+
+
+HANG_UP = ToolCall(vendor="x", call_id="c", name="hang_up", arguments={})
+
+
+@pytest.mark.parametrize(
+    ("events", "waits_s"),
+    [
+        ([STARTED, ENDED, AUDIO, HANG_UP, CALLS], SETTLE_S),  # it spoke before it hung up
+        ([STARTED, ENDED, HANG_UP, CALLS, AUDIO, DONE], SETTLE_S),  # and after
+        ([STARTED, ENDED, HANG_UP, CALLS], FAREWELL_S),  # it may still say goodbye
+        ([STARTED, ENDED, HANG_UP, CALLS, AUDIO], None),  # it is saying it
+        ([STARTED, ENDED, HANG_UP, CALLS, STARTED], None),  # the caller speaks
+        ([STARTED, ENDED, AUDIO, DONE], None),
+    ],
+)
+def test_the_goodbye_is_waited_for(events: list[Event], waits_s: float | None) -> None:
+    progress = Progress()
+    for event in events:
+        progress.take(event, 1.0)
+    if waits_s is None:
+        assert not progress.said_goodbye(99.0)
+    else:
+        assert not progress.said_goodbye(1.0 + waits_s * 0.9)
+        assert progress.said_goodbye(1.0 + waits_s)
+
+
+def test_an_answer_is_one_to_what_was_asked_last() -> None:
+    progress = Progress()
+    for event in (STARTED, ENDED, AUDIO):
+        progress.take(event, 1.0)
+    assert not progress.answered
+    assert not progress.idle
+    progress.take(DONE, 2.0)
+    assert progress.answered
+    assert progress.idle
+    progress.asked()
+    assert not progress.answered

@@ -77,7 +77,7 @@ def test_the_order_of_events_is_the_documented_one(
 
 def test_the_event_file_holds_every_field_and_counts_audio(invoke: Invoke, tmp_path: Path) -> None:
     log, reply = tmp_path / "events.jsonl", tmp_path / "reply.wav"
-    invoke("talk", QUESTION, *FAST, "--events", log, "--out", reply)
+    invoke("talk", QUESTION, *FAST, "--loopback", "--events", log, "--out", reply)
     events = events_in(log)
     audio = [event for event in events if event["type"] == "assistant.audio"]
     assert set(audio[0]) == {
@@ -97,7 +97,10 @@ def test_the_event_file_holds_every_field_and_counts_audio(invoke: Invoke, tmp_p
     }  # fmt: skip
 
 
-def test_without_a_provider_it_says_that_no_vendor_is_contacted(invoke: Invoke) -> None:
+def test_without_any_provider_named_and_without_local_it_is_the_loopback_vendor(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_core.cli.partner.registered_providers", lambda: ["openai"])
     result = invoke("talk", QUESTION, *FAST)
     assert result.exit_code == 0, result.output
     assert "No vendor is contacted" in result.stdout
@@ -107,7 +110,7 @@ def test_without_a_provider_it_says_that_no_vendor_is_contacted(invoke: Invoke) 
 
 def test_the_summary_names_every_figure(invoke: Invoke, tmp_path: Path) -> None:
     reply = tmp_path / "reply.wav"
-    result = invoke("talk", QUESTION, *FAST, "--out", reply)
+    result = invoke("talk", QUESTION, *FAST, "--loopback", "--out", reply)
     lines = result.stdout.split("\n\n")[-1].splitlines()
     rows = {line[:30].strip(): line[31:] for line in lines}
     assert rows["provider"] == "openai, gpt-realtime-2.1, on the loopback vendor"
@@ -126,7 +129,7 @@ TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "xterm"}
 
 
 def test_on_a_terminal_the_live_view_is_shown(invoke: Invoke) -> None:
-    result = invoke("talk", QUESTION, *FAST, env=TERMINAL)
+    result = invoke("talk", QUESTION, *FAST, "--loopback", env=TERMINAL)
     assert result.exit_code == 0, result.output
     assert "4.9 of 4.9 s sent" in result.stdout
     assert "time to session" in result.stdout
@@ -134,7 +137,7 @@ def test_on_a_terminal_the_live_view_is_shown(invoke: Invoke) -> None:
 
 
 def test_plain_gives_lines_even_on_a_terminal(invoke: Invoke) -> None:
-    lines = invoke("talk", QUESTION, *FAST, "--plain", env=TERMINAL).stdout
+    lines = invoke("talk", QUESTION, *FAST, "--loopback", "--plain", env=TERMINAL).stdout
     assert "assistant.turn.end     completed" in lines
     assert "\x1b" not in lines
 
@@ -161,7 +164,7 @@ def test_an_alias_of_a_provider_is_spoken_for(invoke: Invoke) -> None:
 
 def test_the_recording_is_resampled_on_request(invoke: Invoke, tmp_path: Path) -> None:
     reply = tmp_path / "reply.wav"
-    result = invoke("talk", QUESTION, *FAST, "--input-rate", 8000, "--out", reply)
+    result = invoke("talk", QUESTION, *FAST, "--loopback", "--input-rate", 8000, "--out", reply)
     assert result.exit_code == 0, result.output
     assert "4.9 s at 8000 Hz" in result.stdout
     narrow = soxr.resample(soxr.resample(samples(QUESTION, 16000), 16000, 8000), 8000, 24000)

@@ -14,12 +14,13 @@ from realtime_core import (
     SessionClose,
     SessionLostError,
     SessionStats,
+    ToolCall,
     UserSpeechEnded,
     UserSpeechStarted,
 )
 from realtime_core.cli.conversation import Outcome
 from realtime_core.cli.progress import Progress
-from realtime_core.cli.verdict import judge
+from realtime_core.cli.verdict import Verdict, judge
 from realtime_core.errors import RealtimeError
 
 STARTED, ENDED = UserSpeechStarted(vendor="x"), UserSpeechEnded(vendor="x")
@@ -49,6 +50,16 @@ def outcome(
         timed_out=timed_out,
         interrupted=interrupted,
     )
+
+
+HANGS_UP = ToolCall(vendor="x", call_id="c", name="hang_up", arguments={})
+
+
+def test_the_end_of_a_call_by_a_person_or_by_the_model_is_no_failure() -> None:
+    assert judge(outcome(interrupted=True), None, is_live=True) == Verdict(0)
+    assert judge(outcome(interrupted=True, opened=False), None, is_live=True) == Verdict(130)
+    assert judge(outcome(HANGS_UP, FAILED), 9.0) == Verdict(0)
+    assert judge(outcome(HANGS_UP, timed_out=True), 9.0).exit_code == 1
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,10 @@ from realtime_core import (
 )
 from realtime_core.cli.levels import SILENT_DBFS, level_dbfs, loudest_dbfs
 from realtime_core.cli.live import LiveView, Meter
-from realtime_core.cli.narration import Narrator
+from realtime_core.cli.narration import Line, Narrator
 from realtime_core.cli.summary import summary_rows, summary_table
+from realtime_core.cli.view import PlainView
+from realtime_core.timeline_marks import BargeIn
 from tests.cli.test_verdict import outcome
 
 AUDIO = AssistantAudio(vendor="x", audio=np.full(480, 16384, dtype="<i2").tobytes(), item_id="i")
@@ -118,7 +120,7 @@ def test_the_meter_rises_at_once_and_falls_slowly() -> None:
 
 
 def screen(
-    width: int = 100, height: int = 30
+    width: int = 100, height: int = 30, *, recording_s: float | None = 1.0
 ) -> tuple[Console, LiveView, io.StringIO, list[float]]:
     out, now = io.StringIO(), [0.0]
 
@@ -134,7 +136,9 @@ def screen(
         color_system=None,
         legacy_windows=False,
     )
-    view = LiveView(console, title="openai, gpt", recording_s=1.0, rate_hz=24000, clock=clock)
+    view = LiveView(
+        console, title="openai, gpt", recording_s=recording_s, rate_hz=24000, clock=clock
+    )
     return console, view, out, now
 
 
@@ -149,6 +153,8 @@ def test_the_live_view_shows_levels_words_and_events() -> None:
         view.event(901, UserTranscript(vendor="x", text="A table [for] two", final=True))
         view.event(902, AssistantText(vendor="x", text="With", final=False, item_id="i"))
         view.event(903, AUDIO)
+        view.heard(AUDIO.audio)
+        view.tell(Line(903, "tool.answer", "book: done"))
         view.event(904, AssistantText(vendor="x", text=" pleasure", final=False, item_id="i"))
         view.caller(bytes(640), 1.02)
         before_end = out.getvalue()
@@ -157,6 +163,8 @@ def test_the_live_view_shows_levels_words_and_events() -> None:
         view.event(907, AssistantText(vendor="x", text="Next one.", final=True, item_id="j"))
     assert "warning: the key 'modell' is ignored" in before_end
     assert "0.5 of 1.0 s sent" in before_end
+    assert "tool.answer" in before_end
+    assert "0.0 of 0.0 s heard" in before_end
     assert "With pleasure" in before_end
     last = out.getvalue()[len(before_end) :]
     assert "1.0 of 1.0 s sent, now silence" in last
@@ -187,6 +195,49 @@ def test_a_slow_terminal_is_drawn_to_seldom() -> None:
         now[0] -= 3.0  # no time has passed
         view.caller(AUDIO.audio, 0.52)
         assert len(out.getvalue()) == drawn
+
+
+def test_the_live_view_says_who_speaks() -> None:
+    _, view, _, now = screen()
+    view._clock = lambda: now[0]
+    now[0] = 10.0
+
+    def does() -> list[str]:
+        return [str(cell).split()[1] for cell in view._meters(now[0]).columns[2].cells]
+
+    view.event(1, UserSpeechStarted(vendor="x"))
+    assert does() == ["speaks", "of"]
+    view.event(2, UserSpeechEnded(vendor="x"))
+    view.event(3, AUDIO)
+    assert does() == ["of", "prepares"]
+    view.heard(AUDIO.audio)
+    assert does() == ["of", "speaks"]
+    now[0] += 0.1
+    view.heard(bytes(960))
+    assert does() == ["of", "speaks"]  # a pause is no end
+    now[0] += 5.0
+    assert does() == ["of", "prepares"]
+
+
+def test_with_a_microphone_there_is_no_end_to_what_is_sent() -> None:
+    _, view, out, _ = screen(recording_s=None)
+    with view:
+        view.caller(AUDIO.audio, 0.5)
+    assert "0.5 s sent" in out.getvalue()
+    assert " of " not in out.getvalue().partition("sent")[0].rpartition("caller")[2]
+
+
+def test_lines_tell_what_is_no_event(capsys: pytest.CaptureFixture[str]) -> None:
+    with PlainView(24000) as view:
+        view.heard(AUDIO.audio)
+        view.tell(Line(903, "tool.answer", "book: done"))
+    assert capsys.readouterr().out == "     903  tool.answer            book: done\n"
+
+
+def test_the_summary_tells_of_barge_ins() -> None:
+    cut = BargeIn(0, 1200, 3440, True)
+    rows = summary_rows(outcome(), partner="x", files=[], barge_ins=[cut, cut])
+    assert rows["barge-ins"] == "heard 1.2 s and cut 3.4 s, heard 1.2 s and cut 3.4 s"
 
 
 def test_the_summary_says_what_is_not_known() -> None:
