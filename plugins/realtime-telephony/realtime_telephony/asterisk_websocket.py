@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, cast, final
 
-from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+from aiohttp import ClientConnectionResetError, WebSocketError, WSCloseCode, WSMsgType, web
 
 from realtime_core.clock import Clock, LoopClock, Timer
 from realtime_core.errors import RemoteProtocolError
@@ -286,12 +286,9 @@ class AsteriskWebSocketLeg(CallLeg):
                 case WSMsgType.CLOSE:
                     self._end(LegClosed("network", f"Asterisk closed with code {message.data}"))
                     return
-                case WSMsgType.ERROR:
-                    code = self._socket.close_code
-                    if code in (WSCloseCode.ABNORMAL_CLOSURE, None):
-                        self._end(LegClosed("network", "the connection broke"))
-                    else:
-                        self._end(LegClosed("protocol", f"not a WebSocket message: code {code}"))
+                case WSMsgType.ERROR if isinstance(message.data, WebSocketError):
+                    code = message.data.code
+                    self._end(LegClosed("protocol", f"not a WebSocket message: code {code}"))
                     return
                 case _:
                     self._end(LegClosed("network", "the connection ended without a goodbye"))
