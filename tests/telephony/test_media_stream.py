@@ -13,6 +13,7 @@ from tests.telephony.fakes.media import (
     CODECS,
     VENDORS,
     FakePlivo,
+    FakePlivoL16,
     FakeTelnyx,
     FakeTwilio,
     FakeVendor,
@@ -118,6 +119,49 @@ async def test_a_tail_shorter_than_a_message_is_filled_up_and_not_counted(
         assert await leg.drained(3.0)
         assert leg.played_samples() == len(pcm) // 2
         assert vendor.heard_samples == vendor.rate_hz * 60 // 1000
+
+
+async def test_audio_given_at_the_pace_of_speech_is_neither_held_nor_filled_up(
+    any_vendor: FakeVendor,
+) -> None:
+    pcm = tone(400, 8000)
+    loop = asyncio.get_running_loop()
+    async with call(any_vendor) as (leg, _):
+        start = loop.time()
+        for index, frame in enumerate(any_vendor.frames(pcm)):
+            await asyncio.sleep(max(0.0, start + 0.02 * index - loop.time()))
+            leg.play(frame)
+        assert await leg.drained(2.0)
+        assert loop.time() - start < 0.6
+        assert any_vendor.heard == on_the_wire(any_vendor.hears, pcm)
+        assert len(any_vendor.marks_sent) <= 4
+
+
+async def test_messages_grow_while_the_vendor_has_enough() -> None:
+    vendor = FakeTwilio()
+    async with call(vendor) as (leg, _):
+        for frame in vendor.frames(tone(800, 8000)):
+            leg.play(frame)
+        assert await leg.drained(2.0)
+        # 100 ms in messages of 20 ms, then 40 ms each.
+        assert sum(message["event"] == "media" for message in vendor.received) <= 25
+
+
+async def test_a_vendor_that_reads_no_more_is_let_go() -> None:
+    loop = asyncio.get_running_loop()
+    vendor = FakePlivoL16()
+    async with call(vendor) as (leg, _):
+        transport: Any = vendor.ws._response.connection.transport  # type: ignore[union-attr]
+        transport.pause_reading()
+        second = bytes(2 * 16000)
+        for _ in range(300):
+            leg.play(second)
+        closed = await end_of(leg)
+        assert closed == LegClosed("network", "the vendor reads no more")
+        before = loop.time()
+        await leg.close()
+        assert loop.time() - before < 2.0
+        transport.abort()
 
 
 async def test_the_end_of_a_reply_needs_no_drained_to_go_out(any_vendor: FakeVendor) -> None:
