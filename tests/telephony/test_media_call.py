@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from realtime_telephony.media_call import media_stream_call
 from realtime_telephony.media_dialect import PLIVO, TWILIO
 from realtime_telephony.media_signature import (
     SharedToken,
@@ -118,6 +122,22 @@ async def test_an_encoding_we_cannot_carry_is_refused_with_advice() -> None:
         await vendor.dial(server.url())
         await vendor.begin(media_format={"encoding": "OPUS", "sample_rate": 16000})
         assert "stream_bidirectional_codec" in await refusal(server, vendor)
+
+
+async def test_giving_up_before_the_start_closes_the_socket() -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(media_stream_call(request, check=None), 0.05)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/media", handle)
+    async with TestServer(app) as server:
+        vendor = FakeTwilio()
+        await vendor.dial(str(server.make_url("/media")))
+        await asyncio.wait_for(vendor.closed.wait(), 5)
+        assert vendor.close_code == 1008
+        await vendor.leave()
 
 
 async def test_only_the_dialects_asked_for_are_taken() -> None:

@@ -15,7 +15,9 @@ from realtime_core import ConfigError, ConnectError
 from realtime_core.credentials import load_credential
 from realtime_core.errors import ErrorKind
 from realtime_telephony.leg import LegClosed
+from realtime_telephony.media_dialect import DIALECTS
 from realtime_telephony.media_hang_up import (
+    ACCOUNTS,
     CallActions,
     PlivoAccount,
     TelnyxAccount,
@@ -169,6 +171,7 @@ def test_accounts_are_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (account.account_sid, account.auth_token) == ("AC1", "x")
     monkeypatch.setenv("TELNYX_API_KEY", "from the environment")
     assert load_credential(TelnyxAccount, {}).api_key == "from the environment"
+    assert set(ACCOUNTS) == {dialect.name for dialect in DIALECTS}
     with pytest.raises(ConfigError, match="authId"):
         load_credential(PlivoAccount, {"authToken": "x"})
 

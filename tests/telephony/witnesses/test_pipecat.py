@@ -169,9 +169,9 @@ async def test_their_media_is_understood_by_our_leg(case: Case) -> None:
     pcm = tone(20, 8000)
     theirs = await witness.serialize(out(pcm))
     if case.fake is FakePlivo:
-        vendor = FakePlivo()
-        await vendor.take(json.loads(theirs))  # a vendor's message: our strict fake takes it
-        assert vendor._queue
+        strict = FakePlivo()
+        await strict.take(json.loads(theirs))  # a vendor's message: our strict fake takes it
+        assert strict._queue
         return
     frames = case.frames()
     read = frames.read(theirs)
