@@ -19,7 +19,8 @@ from realtime_core.errors import ConfigError, RealtimeError
 from realtime_core.factory import new_agent_from_credential
 from realtime_core.options import Options, SemanticVAD, ServerVAD
 from realtime_core.registry import lookup, normalised_slug
-from realtime_telephony.attach import CallControl, options_for
+from realtime_telephony.attach import options_for
+from realtime_telephony.call_control import CallControl
 from realtime_telephony.environment import expanded, has_reference
 from realtime_telephony.leg import CallInfo, CallLeg
 from realtime_telephony.matching import Match, read_match
