@@ -15,7 +15,7 @@ from typing import Final, Protocol, final
 from attrs import frozen
 
 from realtime_core.agent import Agent
-from realtime_core.errors import ErrorKind, RealtimeError
+from realtime_core.errors import ConfigError, ErrorKind, RealtimeError
 from realtime_core.events import Event
 from realtime_telephony.attach import attach, options_for
 from realtime_telephony.call_control import CallControl
@@ -216,16 +216,28 @@ class Desk:
         control = route.control_for(leg)
         agent = self._agent(call, control)
         latencies = Latencies(agent)
-        report = await self._join(
-            agent,
-            leg,
-            control=control,
-            greeting=route.greeting,
-            on_event=latencies.take,
-            fallback=route.fallback,
-            record=route.file_for(route.record, leg.info, ".wav"),
-            picture=route.file_for(route.picture, leg.info, ".svg"),
-        )
+
+        def joined(
+            fallback: Path | None, record: Path | None, picture: Path | None
+        ) -> Awaitable[CallReport]:
+            return self._join(
+                agent,
+                leg,
+                control=control,
+                greeting=route.greeting,
+                on_event=latencies.take,
+                fallback=fallback,
+                record=record,
+                picture=picture,
+            )
+
+        record = route.file_for(route.record, leg.info, ".wav")
+        picture = route.file_for(route.picture, leg.info, ".svg")
+        try:
+            report = await joined(route.fallback, record, picture)
+        except ConfigError as error:  # a full disk, a folder that is gone: before the call began
+            _log.error("call %s goes on without files: %s", leg.info.call_id, error)
+            report = await joined(None, None, None)
         return record_of(leg.info, route.name, route.provider, report, latencies)
 
     def _agent(self, call: RunningCall, control: CallControl) -> Agent:
