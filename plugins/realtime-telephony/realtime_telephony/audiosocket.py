@@ -149,6 +149,7 @@ class AudioSocketListener:
         on_call: Runs a call, each in a task of its own; the leg is closed when it returns. What it raises is logged.
         silent_rate_hz: Rate of a call on which no audio came within `FIRST_AUDIO_TIMEOUT_S`: 8,000 as with the application
             `AudioSocket()`, or what stands in the `c(...)` of the dialplan.
+        admits: Whether a peer's address may connect; `None`: everybody who reaches us.
     """
 
     def __init__(
@@ -158,11 +159,13 @@ class AudioSocketListener:
         on_call: Callable[[AudioSocketLeg], Awaitable[None]],
         *,
         silent_rate_hz: int = 8_000,
+        admits: Callable[[str], bool] | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._on_call = on_call
         self._silent_rate_hz = silent_rate_hz
+        self._admits = admits
         self._server: asyncio.Server | None = None
         self._calls: dict[asyncio.Task[None], AudioSocketConnection] = {}
         self.refused = 0
@@ -210,7 +213,7 @@ class AudioSocketListener:
         await self.close()
 
     def _connection(self) -> AudioSocketConnection:
-        connection = AudioSocketConnection()
+        connection = AudioSocketConnection(self._admits)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._calls[task] = connection
         task.add_done_callback(self._calls.pop)

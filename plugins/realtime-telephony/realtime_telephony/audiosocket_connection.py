@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Final, final
 from uuid import UUID
 
@@ -54,9 +55,12 @@ class AudioSocketConnection(asyncio.Protocol):
     One connection of Asterisk's: says who calls and at what rate, then carries the call.
 
     For `AudioSocketListener`; nobody else needs it.
+
+    Args:
+        admits: Whether an address may connect; `None`: everybody.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, admits: Callable[[str], bool] | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.call_id: asyncio.Future[UUID] = loop.create_future()
         """The UUID; cancelled when the call ended first."""
@@ -65,6 +69,7 @@ class AudioSocketConnection(asyncio.Protocol):
         self.inbox = Inbox()
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed."""
+        self._admits = admits
         self._decoder = AudioSocketDecoder()
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
@@ -76,6 +81,10 @@ class AudioSocketConnection(asyncio.Protocol):
         """Set the socket up: no delay, little hidden in the kernel, and a dead peer noticed."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - by create_server
         self._transport = transport
+        peer: str = transport.get_extra_info("peername")[0]
+        if self._admits is not None and not self._admits(peer):
+            self.end(LegClosed("protocol", f"{peer} is not among those who may connect"))
+            return
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)

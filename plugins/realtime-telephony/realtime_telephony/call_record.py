@@ -1,0 +1,154 @@
+"""What is written down of a call: one line, without a word that was said and without a secret."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from statistics import median
+from typing import Literal, final
+
+from attrs import field, frozen
+
+from realtime_core.agent import Agent
+from realtime_core.events import AssistantAudio, Event
+from realtime_telephony.call_report import CallReport, EndedBy
+from realtime_telephony.leg import CallInfo, DigitPressed
+
+__all__ = ["CallRecord", "Latencies", "Refusal", "RefusedCall", "record_of"]
+
+Refusal = Literal["busy", "draining", "no_route"]
+"""Why a call was not taken: no place, the server stops, or no route and no default."""
+
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
+_LONGEST_WORD, _LONGEST_TEXT = 80, 200
+
+
+def _word(text: str) -> str:
+    """Make one word of what a peer may have written, so that it cannot forge a line."""
+    return _UNPRINTABLE.sub("_", text)[:_LONGEST_WORD] or "-"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text[:_LONGEST_TEXT])
+
+
+@frozen(kw_only=True)
+class RefusedCall:
+    """A call that was not taken."""
+
+    call: CallInfo
+    """Which."""
+    why: Refusal
+    """Why."""
+
+    def line(self) -> str:
+        """Give the line of the log."""
+        return f"refused leg={_word(self.call.leg)} id={_word(self.call.call_id)} why={self.why}"
+
+
+@frozen(kw_only=True)
+class CallRecord:
+    """A call that is over."""
+
+    call: CallInfo
+    """Which."""
+    route: str
+    """Name of its route."""
+    provider: str
+    """Slug."""
+    duration_s: float
+    """From its start to its end, in seconds."""
+    ended_by: EndedBy
+    """Who ended it."""
+    detail: str = ""
+    """More."""
+    error: str | None = None
+    """Why the agent failed, or what went wrong on our side."""
+    turns: int = 0
+    """Replies ended."""
+    barge_ins: int = 0
+    """Replies cut by the caller."""
+    latency_ms: float | None = None
+    """
+    Median over the answers: from the end of the caller's speech to the first audio of the answer, as sent to the caller;
+    `None` without any.
+    """
+    drops: Mapping[str, int] = field(factory=dict)
+    """What was thrown away, by cause, as in `SessionStats.drops`."""
+    stalls: int = 0
+    """How often our pace was lost; the phone heard a gap."""
+
+    def line(self) -> str:
+        """Give the line of the log: words of the form `name=value`."""
+        latency = "-" if self.latency_ms is None else f"{self.latency_ms:.0f}"
+        drops = ",".join(f"{cause}:{count}" for cause, count in self.drops.items() if count)
+        words = [
+            f"call leg={_word(self.call.leg)}",
+            f"id={_word(self.call.call_id)}",
+            f"route={_word(self.route)}",
+            f"provider={_word(self.provider)}",
+            f"duration_s={self.duration_s:.1f}",
+            f"ended_by={self.ended_by}",
+            f"turns={self.turns}",
+            f"barge_ins={self.barge_ins}",
+            f"latency_ms={latency}",
+            f"drops={drops or '0'}",
+            f"stalls={self.stalls}",
+        ]
+        if self.ended_by == "network" and self.detail:
+            words.append(f"detail={_quoted(self.detail)}")
+        if self.error:
+            words.append(f"error={_quoted(self.error)}")
+        return " ".join(words)
+
+
+@final
+class Latencies:
+    """
+    Collects how long each answer took; the agent's figures hold the last one only.
+
+    Args:
+        agent: Whose.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._last: float | None = None
+        self._all: list[float] = []
+
+    def take(self, event: Event | DigitPressed) -> None:
+        """Look after an event; for `attach`."""
+        if not isinstance(event, AssistantAudio):  # they are many, and the figures cost a copy
+            self._look()
+
+    def median_ms(self) -> float | None:
+        """Give the median, in ms."""
+        self._look()
+        return median(self._all) if self._all else None
+
+    def _look(self) -> None:
+        now = self._agent.stats.last_playout_latency_ms
+        if now is not None and now != self._last:
+            self._all.append(now)
+        self._last = now
+
+
+def record_of(
+    call: CallInfo, route: str, provider: str, report: CallReport, latencies: Latencies
+) -> CallRecord:
+    """Write down a call that `attach` reported."""
+    return CallRecord(
+        call=call,
+        route=route,
+        provider=provider,
+        duration_s=report.duration_s,
+        ended_by=report.ended_by,
+        detail=report.detail,
+        error=report.error,
+        turns=report.stats.turns,
+        barge_ins=report.barge_ins,
+        latency_ms=latencies.median_ms(),
+        drops=report.stats.drops,
+        stalls=report.stalls,
+    )

@@ -1,0 +1,284 @@
+"""Takes calls: finds their route, runs each in a task of its own, and writes down how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol, final
+
+from attrs import frozen
+
+from realtime_core.agent import Agent
+from realtime_core.errors import ConfigError, ErrorKind, RealtimeError
+from realtime_core.events import Event
+from realtime_telephony.attach import attach, options_for
+from realtime_telephony.call_control import CallControl
+from realtime_telephony.call_record import (
+    CallRecord,
+    Latencies,
+    Refusal,
+    RefusedCall,
+    record_of,
+)
+from realtime_telephony.call_report import CallReport
+from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
+from realtime_telephony.route import Route
+from realtime_telephony.routing import Routing
+from realtime_telephony.unavailable import UnavailableAgent
+
+__all__ = ["HANG_UP_S", "TEAR_DOWN_S", "Attach", "Desk", "RunningCall"]
+
+HANG_UP_S: Final = 6.0
+"""How long a call may take to end in order once it was hung up."""
+TEAR_DOWN_S: Final = 10.0
+"""How long a call may take to end once it was cancelled; `attach` needs at most 9 s."""
+
+_log = logging.getLogger("realtime_telephony.server")
+
+
+class Attach(Protocol):
+    """The signature of `attach`, as far as a server uses it."""
+
+    def __call__(
+        self,
+        agent: Agent,
+        leg: CallLeg,
+        *,
+        control: CallControl | None,
+        greeting: str | None,
+        on_event: Callable[[Event | DigitPressed], None] | None,
+        fallback: Path | None,
+        record: Path | None,
+        picture: Path | None,
+    ) -> Awaitable[CallReport]:
+        """Let a caller and an agent talk."""
+        ...
+
+
+@frozen(eq=False)
+class RunningCall:
+    """A call that is up."""
+
+    leg: CallLeg
+    """Its media."""
+    route: Route
+    """Where it went."""
+    started_at: datetime
+    """UTC."""
+    began: float
+    """The same on the monotonic clock."""
+
+    @property
+    def info(self) -> CallInfo:
+        """What is known of it."""
+        return self.leg.info
+
+    @property
+    def duration_s(self) -> float:
+        """So far, in seconds."""
+        return time.monotonic() - self.began
+
+
+@final
+class Desk:
+    """
+    Runs calls side by side; one never disturbs another. All of it on one event loop.
+
+    Args:
+        routing: Which call goes where, and how many there may be.
+        on_record: Told of each call that is over or was refused; what it raises is logged.
+        join: Joins an agent and a leg.
+    """
+
+    def __init__(
+        self,
+        routing: Routing,
+        *,
+        on_record: Callable[[CallRecord | RefusedCall], None],
+        join: Attach = attach,
+    ) -> None:
+        self._routing = routing
+        self._on_record = on_record
+        self._join = join
+        self._calls: dict[asyncio.Task[None], RunningCall] = {}
+        self._seated = 0
+        self.accepting = True
+        """Whether new calls are taken."""
+        self.counts: Counter[str] = Counter()
+        """Calls so far: `served`, of them `failed`, and `refused`."""
+
+    @property
+    def calls(self) -> tuple[RunningCall, ...]:
+        """The calls that are up."""
+        return tuple(self._calls.values())
+
+    @property
+    def most_calls(self) -> int:
+        """How many there may be."""
+        return self._routing.server.most_calls
+
+    @contextmanager
+    def seat(self) -> Iterator[bool]:
+        """Keep a place for a call from its first byte on; gives whether there was one."""
+        free = self.accepting and self._seated < self.most_calls
+        self._seated += free
+        try:
+            yield free
+        finally:
+            self._seated -= free
+
+    async def take(self, leg: CallLeg) -> None:
+        """
+        Run a call to its end; for a seat's holder.
+
+        Closes the leg in any case and raises nothing. Cancelling it hangs up.
+        """
+        if not self.accepting:
+            await self.refuse(leg, "draining")
+            return
+        route = self._routing.route_for(leg.info)
+        if route is None:
+            await self.refuse(leg, "no_route")
+            return
+        call = RunningCall(leg, route, datetime.now(UTC), time.monotonic())
+        task = asyncio.create_task(self._run(call), name=f"call {leg.info.call_id}")
+        self._calls[task] = call
+        task.add_done_callback(self._calls.pop)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task], timeout=TEAR_DOWN_S)
+            raise
+
+    async def refuse(self, leg: CallLeg, why: Refusal) -> None:
+        """Hang up a call that is not taken: Asterisk's dialplan goes on, a vendor's call ends."""
+        self._note(RefusedCall(call=leg.info, why=why))
+        await _let_go(leg)
+
+    def note_busy(self, call: CallInfo) -> None:
+        """Write down a call that was refused before it had a leg."""
+        self._note(RefusedCall(call=call, why="busy" if self.accepting else "draining"))
+
+    async def wait_for_calls(self, timeout_s: float) -> bool:
+        """Wait until no call is up; gives whether that came about in time."""
+        if self._calls:
+            await asyncio.wait(list(self._calls), timeout=timeout_s)
+        return not self._calls
+
+    async def hang_up_all(self) -> None:
+        """Hang up all calls, so that each still reports its figures."""
+        if self._calls:
+            ends = [asyncio.create_task(_hang_up(call.leg)) for call in self.calls]
+            await asyncio.wait([*ends, *self._calls], timeout=HANG_UP_S)
+            for end in ends:
+                end.cancel()
+
+    def cancel_all(self) -> None:
+        """End all calls at once."""
+        for task in self._calls:
+            task.cancel()
+
+    async def _run(self, call: RunningCall) -> None:
+        leg, route = call.leg, call.route
+        try:
+            record = await self._talk(call)
+        except asyncio.CancelledError:
+            record = CallRecord(
+                call=leg.info,
+                route=route.name,
+                provider=route.provider,
+                duration_s=call.duration_s,
+                ended_by="us",
+                detail="cancelled",
+            )
+        except Exception as error:  # noqa: BLE001 - one call never disturbs another
+            _log.exception("call %s failed", leg.info.call_id)
+            record = CallRecord(
+                call=leg.info,
+                route=route.name,
+                provider=route.provider,
+                duration_s=call.duration_s,
+                ended_by="failure",
+                error=_reason(error),
+            )
+        self._note(record)
+        await _let_go(leg)
+
+    async def _talk(self, call: RunningCall) -> CallRecord:
+        leg, route = call.leg, call.route
+        control = route.control_for(leg)
+        agent = self._agent(call, control)
+        latencies = Latencies(agent)
+
+        def joined(
+            fallback: Path | None, record: Path | None, picture: Path | None
+        ) -> Awaitable[CallReport]:
+            return self._join(
+                agent,
+                leg,
+                control=control,
+                greeting=route.greeting,
+                on_event=latencies.take,
+                fallback=fallback,
+                record=record,
+                picture=picture,
+            )
+
+        record = route.file_for(route.record, leg.info, ".wav")
+        picture = route.file_for(route.picture, leg.info, ".svg")
+        try:
+            report = await joined(route.fallback, record, picture)
+        except ConfigError as error:  # a full disk, a folder that is gone: before the call began
+            _log.error("call %s goes on without files: %s", leg.info.call_id, error)
+            report = await joined(None, None, None)
+        return record_of(leg.info, route.name, route.provider, report, latencies)
+
+    def _agent(self, call: RunningCall, control: CallControl) -> Agent:
+        """Make the agent; where that fails, one whose start fails, so that the caller hears the fallback."""
+        try:
+            return call.route.agent_for(call.leg, control)
+        except Exception as error:  # noqa: BLE001 - a provider's or a tool's bug: no dead air
+            _log.exception("call %s: no agent could be made", call.info.call_id)
+            if not isinstance(error, RealtimeError):
+                error = RealtimeError(_reason(error), kind=ErrorKind.CONFIG)
+            return UnavailableAgent(error, options_for(call.leg))
+
+    def _note(self, record: CallRecord | RefusedCall) -> None:
+        if isinstance(record, RefusedCall):
+            self.counts["refused"] += 1
+        else:
+            self.counts["served"] += 1
+            self.counts["failed"] += record.ended_by == "failure"
+        try:
+            self._on_record(record)
+        except Exception:  # noqa: BLE001 - the application's bug
+            _log.exception("on_record failed")
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong; of foreign errors the class only, their text may hold anything."""
+    return str(error) if isinstance(error, RealtimeError) else type(error).__name__
+
+
+async def _hang_up(leg: CallLeg) -> None:
+    try:
+        await leg.hang_up()
+    except Exception:  # noqa: BLE001 - the other calls go on
+        _log.exception("call %s: the hang-up failed", leg.info.call_id)
+
+
+async def _let_go(leg: CallLeg) -> None:
+    """Hang up and close, bounded, whatever the leg does."""
+    for end, limit_s in ((leg.hang_up, HANG_UP_S), (leg.close, 3.0)):
+        try:
+            async with asyncio.timeout(limit_s):
+                await end()
+        except Exception:  # noqa: BLE001 - the other end still has to be closed
+            _log.exception("call %s: %s failed", leg.info.call_id, end.__name__)

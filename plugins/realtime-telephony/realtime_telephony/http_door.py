@@ -1,0 +1,172 @@
+"""The HTTP port: WebSockets of calls, health, and what a control plane may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, cast, final
+
+from aiohttp import web
+
+from realtime_telephony.access import operator_check, stream_check
+from realtime_telephony.asterisk_websocket import CallRefusedError, asterisk_call
+from realtime_telephony.desk import Desk
+from realtime_telephony.introspection import ProviderList, calls_as_json
+from realtime_telephony.leg import CallInfo, CallLeg
+from realtime_telephony.media_call import StreamRefusedError, media_stream_call
+from realtime_telephony.media_signature import RequestCheck
+from realtime_telephony.server_settings import HttpSettings, ServerSettings
+
+__all__ = [
+    "ASTERISK_PATH",
+    "CALLS_PATH",
+    "HEALTH_PATH",
+    "MEDIA_PATH",
+    "PROVIDERS_PATH",
+    "HttpDoor",
+]
+
+ASTERISK_PATH: Final = "/asterisk"
+"""For Asterisk's WebSocket channel."""
+MEDIA_PATH: Final = "/media"
+"""For media streams; with the shared secret behind it, `/media/SECRET`, where a vendor can send it in no other way."""
+HEALTH_PATH: Final = "/healthz"
+"""For load balancers."""
+CALLS_PATH: Final = "/calls"
+"""The calls that are up."""
+PROVIDERS_PATH: Final = "/api/tenant/voice/providers"
+"""The providers installed."""
+_GOODBYE_S: Final = 1.0
+
+_log = logging.getLogger("realtime_telephony.server")
+
+
+class _Answered(Protocol):
+    """A leg over HTTP."""
+
+    @property
+    def response(self) -> web.WebSocketResponse:
+        """What the handler has to return."""
+        ...
+
+
+@final
+class HttpDoor:
+    """
+    Listens on the HTTP port.
+
+    Args:
+        settings: Who may connect.
+        http: Where to listen.
+        desk: Takes the calls.
+    """
+
+    def __init__(self, settings: ServerSettings, http: HttpSettings, desk: Desk) -> None:
+        self._settings = settings
+        self._http = http
+        self._desk = desk
+        self._for_operators = operator_check(settings)
+        self._for_streams = stream_check(settings)
+        self._providers = ProviderList()
+        self._runner: web.AppRunner | None = None
+        self.port = http.port
+        """The port it listens on."""
+
+    async def start(self) -> None:
+        """
+        Begin to listen.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        app = web.Application()
+        app.router.add_get(ASTERISK_PATH, self._asterisk)
+        app.router.add_get(MEDIA_PATH, self._media)
+        app.router.add_get(MEDIA_PATH + "/{token}", self._media)
+        app.router.add_get(HEALTH_PATH, self._health)
+        app.router.add_get(CALLS_PATH, self._calls)
+        app.router.add_get(PROVIDERS_PATH, self._describe)
+        # An access log would hold what dialplans pass on in the query, and a secret in the path.
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=_GOODBYE_S
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, self._http.host, self._http.port)
+        try:
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Stop listening and close what is connected; idempotent."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        await self._providers.close()
+
+    # Calls
+
+    async def _asterisk(self, request: web.Request) -> web.StreamResponse:
+        _let_pass(request, self._for_operators, "Asterisk")
+        return await self._call(request, "asterisk", lambda: asterisk_call(request))
+
+    async def _media(self, request: web.Request) -> web.StreamResponse:
+        def answer() -> Awaitable[CallLeg]:
+            accounts = self._settings.accounts
+            return media_stream_call(request, check=self._for_streams, accounts=accounts)
+
+        # Checked before the seats are counted: whoever may not call need not know whether there is a place.
+        _let_pass(request, self._for_streams, "a media stream")
+        return await self._call(request, "media", answer)
+
+    async def _call(
+        self, request: web.Request, kind: str, answer: Callable[[], Awaitable[CallLeg]]
+    ) -> web.StreamResponse:
+        with self._desk.seat() as seated:
+            if not seated:
+                self._desk.note_busy(CallInfo(leg=kind, call_id="-"))
+                raise web.HTTPServiceUnavailable(text="no more calls now\n")
+            try:
+                leg = await answer()
+            except (CallRefusedError, StreamRefusedError) as error:
+                _log.warning("no call from %s: %s", request.remote, error)
+                return error.response
+            try:
+                await self._desk.take(leg)
+            finally:
+                await asyncio.shield(leg.close())
+        return cast("_Answered", leg).response
+
+    # Questions
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        desk = self._desk
+        status = "ok" if desk.accepting else "draining"
+        body = {"status": status, "calls": len(desk.calls), "most_calls": desk.most_calls}
+        counts = {name: desk.counts[name] for name in ("served", "failed", "refused")}
+        return _json({**body, **counts}, 200 if desk.accepting else 503)
+
+    async def _calls(self, request: web.Request) -> web.Response:
+        _let_pass(request, self._for_operators, "an operator")
+        return _json(calls_as_json(self._desk.calls))
+
+    async def _describe(self, request: web.Request) -> web.Response:
+        _let_pass(request, self._for_operators, "an operator")
+        body = await self._providers.get()
+        return web.Response(body=body, content_type="application/json")
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.json_response(value, status=status, headers=headers, dumps=json.dumps)
+
+
+def _let_pass(request: web.Request, check: RequestCheck, who: str) -> None:
+    if not check(request):
+        _log.warning("%s from %s was refused: no valid secret or signature", who, request.remote)
+        raise web.HTTPForbidden(text="no valid secret or signature\n")
