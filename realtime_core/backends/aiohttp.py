@@ -129,6 +129,24 @@ async def _release(shared: _Shared) -> None:
         await shared.client.close()
 
 
+def _write(ws: _Socket, payload: bytes, kind: WSMsgType) -> None:
+    """
+    Write a frame at once.
+
+    aiohttp's coroutine writes in its first step, and waits only when asyncio's buffer is beyond its high-water mark. That
+    wait is left out: `AiohttpTransport.backlog` tells, and `Uplink` holds back.
+    """
+    step = ws.write_frame(payload, kind)
+    try:
+        waits_for = step.send(None)
+    except (StopIteration, ConnectionError):
+        pass  # written; or it is closing, and the reader will say so
+    else:
+        # As a task does on taking it; otherwise whoever awaits the same future later is refused.
+        waits_for._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's protocol of futures
+        step.close()
+
+
 @final
 class AiohttpTransport:
     """
@@ -232,17 +250,7 @@ class AiohttpTransport:
         ws = self._ws
         if ws is None:
             return
-        # aiohttp's coroutine writes in its first step, and waits only when asyncio's buffer is beyond its
-        # high-water mark. That wait is left out: `backlog` tells, and `Uplink` holds back.
-        step = ws.write_frame(frame, WSMsgType.TEXT)
-        try:
-            step.send(None)
-        except StopIteration:
-            pass
-        except ConnectionError:  # it is closing; the reader will say so
-            pass
-        else:
-            step.close()
+        _write(ws, frame, WSMsgType.TEXT)
 
     def backlog(self) -> int:
         """Bytes in asyncio's buffer; the kernel's is small and not counted."""
@@ -260,15 +268,8 @@ class AiohttpTransport:
 
     def _control(self, kind: WSMsgType, payload: bytes) -> None:
         ws = self._ws
-        if ws is None or ws.closed:
-            return
-        step = ws.write_frame(payload, kind)
-        try:
-            step.send(None)
-        except (StopIteration, ConnectionError):
-            pass
-        else:
-            step.close()
+        if ws is not None and not ws.closed:
+            _write(ws, payload, kind)
 
     async def receive(self) -> bytes | ConnectionClosed:
         """Wait for a frame; text and binary are not told apart, both hold JSON or a vendor's bytes."""

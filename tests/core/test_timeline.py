@@ -20,7 +20,6 @@ from realtime_core import (
 from realtime_core.testing.speech import speech_like
 from realtime_core.timeline import Timeline
 from realtime_core.timeline_marks import BargeIn, Failure, Latency, Span, Words
-from realtime_core.timeline_sides import MOST_MARKS
 
 CALLER_HZ, HEARD_HZ = 16000, 24000
 

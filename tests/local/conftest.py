@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_core import Options, new_agent_from_credential
+from realtime_local.script_reading import demo_script
 from tests.local.doubles import CREDENTIAL, LocalDouble
 
 
@@ -15,3 +16,4 @@ def imported() -> None:
     double.enter()
     new_agent_from_credential(CREDENTIAL, Options())
     double.leave()
+    demo_script()

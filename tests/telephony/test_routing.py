@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import wave
 from importlib.resources import files
@@ -376,7 +377,7 @@ def tools_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_tools_come_from_modules_beside_the_file(tools_module: Path) -> None:
     lines = 'transfer = { desk = "1" }\ntools = ["bakery_tools:hours", "bakery_tools:several", "bakery_tools:of_call"]'
-    route = read(with_route(lines), tools_module).routes[0]
+    route = (await asyncio.to_thread(read, with_route(lines), tools_module)).routes[0]
     leg = StubLeg(WE_PACE, LoopClock())
     leg.info = call(dialled="100")
     agent = route.agent_for(leg, route.control_for(leg))
@@ -389,7 +390,8 @@ async def test_tools_come_from_modules_beside_the_file(tools_module: Path) -> No
 
 
 async def test_a_function_that_gives_no_tools_is_an_error_of_its_call(tools_module: Path) -> None:
-    route = read(with_route('tools = "bakery_tools:wrong"'), tools_module).routes[0]
+    config = with_route('tools = "bakery_tools:wrong"')
+    route = (await asyncio.to_thread(read, config, tools_module)).routes[0]
     leg = StubLeg(WE_PACE, LoopClock())
     with pytest.raises(ConfigError, match="tools bakery_tools:wrong: expected a Tool"):
         route.agent_for(leg, route.control_for(leg))

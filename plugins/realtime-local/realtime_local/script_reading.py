@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def parse_script(text: str, source: str = "script") -> Script:
     return _script(parse_document(text, source))
 
 
+@cache
 def demo_script() -> Script:
     """Read the script that comes with the wheel: the telephone desk of a restaurant."""
     file = files("realtime_local") / "scripts" / f"{DEMO_SCRIPT}.toml"

@@ -1,0 +1,54 @@
+"""A peer that does not read: writing never waits, and nothing of it goes wrong later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from realtime_core.backends.aiohttp import AiohttpTransport
+
+
+@asynccontextmanager
+async def deaf_peer() -> AsyncIterator[str]:
+    """A server that upgrades and then reads nothing."""
+    over = asyncio.Event()
+
+    async def upgrade(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        assert request.transport is not None
+        request.transport.pause_reading()  # type: ignore[attr-defined]
+        await over.wait()
+        request.transport.resume_reading()  # type: ignore[attr-defined]
+        async for _ in ws:
+            pass
+        return ws
+
+    app = web.Application()
+    app.router.add_get("/", upgrade)
+    server = TestServer(app)
+    await server.start_server()
+    try:
+        yield f"ws://127.0.0.1:{server.port}/"
+    finally:
+        over.set()
+        await server.close()
+
+
+async def test_frames_pings_and_the_goodbye_are_written_while_the_connection_is_congested() -> None:
+    async with deaf_peer() as url:
+        transport = AiohttpTransport(url, {})
+        await transport.connect()
+        for _ in range(40):
+            transport.send(bytes(200_000))
+        assert transport.backlog() > 1_000_000
+        transport.ping()
+        transport.ping()
+        transport.send(b"{}")
+        closing = asyncio.create_task(transport.close())
+        await asyncio.sleep(0)
+    await closing  # raises nothing, and is bounded
