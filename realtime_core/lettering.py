@@ -82,7 +82,7 @@ def _words(text: str, width: float, size: float) -> list[tuple[int, str]]:
         breaks = last.endswith(" ") or _advance(letter) == _WIDE or _advance(last[-1]) == _WIDE
         if letter != " " and (breaks or text_width(last + letter, size) > width):
             words.append((at, letter))
-        elif words:
+        else:
             words[-1] = (words[-1][0], last + letter)
     return words
 

@@ -54,7 +54,7 @@ class Peaks:
             self._next = max(0, round(t_ms * self._rate_hz / 1000))
         placed_ms = self.end_ms
         samples = array("h", pcm[: len(pcm) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE])
-        if sys.byteorder == "big":
+        if sys.byteorder == "big":  # pragma: no cover - where we test it is little
             samples.byteswap()
         at = 0
         while at < len(samples):

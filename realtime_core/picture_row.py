@@ -60,16 +60,14 @@ def draw_row(stretch: Stretch, top: float) -> tuple[str, float]:
 
 
 def _grid(stretch: Stretch, top: float, bottom: float) -> Iterator[str]:
-    step = 1 if stretch.sheet.px_per_s >= 45 else 2
+    is_long = stretch.sheet.timeline.duration_ms >= 60_000
     first = -(-int(stretch.span.start_ms) // 1000)
     for second in range(first, int(stretch.span.end_ms // 1000) + 1):
         x = stretch.x(second * 1000)
         yield tag("path", d=f"M{number(x)} {number(top + 14)}V{number(bottom)}", class_="grid")
-        if second % step == 0:
-            minutes, rest = divmod(second, 60)
-            is_long = stretch.sheet.timeline.duration_ms >= 60_000
-            when = f"{minutes}:{rest:02}" if is_long else f"{second} s"
-            yield text(x, top + 9, when, "small", anchor="middle")
+        minutes, rest = divmod(second, 60)
+        when = f"{minutes}:{rest:02}" if is_long else f"{second} s"
+        yield text(x, top + 9, when, "small", anchor="middle")
 
 
 def _names(

@@ -28,6 +28,8 @@ def test_lines_break_where_they_may(text: str, width: float, lines: list[tuple[i
 def test_too_many_lines_end_in_an_ellipsis() -> None:
     made = block("word " * 50, width=70, size=10, most_lines=2)
     assert [line for _, line in made.lines] == ["word word", "word word\u2026"]
+    narrow = block("word " * 50, width=58, size=10, most_lines=2)
+    assert [line for _, line in narrow.lines] == ["word word", "word wor\u2026"]
 
 
 def test_wide_letters_are_wide() -> None:

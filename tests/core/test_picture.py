@@ -101,6 +101,16 @@ def test_a_barge_in_shows_what_was_heard_and_what_was_cut() -> None:
     assert "1 barge-in" in texts(picture)[1]
 
 
+def test_an_item_that_was_not_heard_at_all_is_struck_out() -> None:
+    script = Script()
+    script.turn(0, "Talk to me.", "one two three", reply_ms=2000)
+    timeline = script.timeline
+    timeline.take(AssistantAudio(vendor="x", audio=HEARD, item_id="z"), 2600)
+    timeline.take(AssistantText(vendor="x", text="never heard", final=True, item_id="z"), 2600)
+    timeline.take(UserSpeechStarted(vendor="x", interrupts=True), 2700)
+    assert "never heard" in [each.text for each in classed(drawn(timeline), "gone")]
+
+
 def test_what_was_cut_is_drawn_up_to_the_next_thing_heard() -> None:
     script = Script()
     script.turn(0, "Talk.", "a long answer", reply_ms=5000, cut=True)

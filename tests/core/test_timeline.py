@@ -186,6 +186,14 @@ def test_an_item_that_was_never_begun_was_not_heard() -> None:
     ]
 
 
+def test_a_written_item_is_not_cut() -> None:
+    timeline = Timeline()
+    cut_after(timeline, 500)
+    timeline.take(text("written", "a2"), 400)
+    timeline.take(started(interrupts=True), 500)
+    assert [w.heard_share for w in timeline.assistant_words] == [0.25, 1.0]
+
+
 def test_the_answer_to_a_barge_in_is_a_span_of_its_own() -> None:
     timeline = Timeline()
     cut_after(timeline, 500)
