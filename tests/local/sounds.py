@@ -36,7 +36,8 @@ def noise(ms: int, level: float, seed: int = 3) -> bytes:
 def mixed(one: bytes, other: bytes) -> bytes:
     """Add two sounds as long as each other."""
     total = np.frombuffer(one, "<i2").astype(np.int32) + np.frombuffer(other, "<i2")
-    return np.clip(total, -32768, 32767).astype("<i2").tobytes()
+    pcm: bytes = np.clip(total, -32768, 32767).astype("<i2").tobytes()
+    return pcm
 
 
 def narrow(pcm: bytes) -> bytes:

@@ -77,7 +77,12 @@ def test_nothing_is_heard_in_silence(recogniser: SphinxRecogniser, pcm: bytes) -
 
 def test_other_threads_run_meanwhile(recogniser: SphinxRecogniser) -> None:
     pcm, done, turns = uttered("i want to cancel my order"), threading.Event(), 0
-    worker = threading.Thread(target=lambda: (recogniser.recognise(pcm), done.set()))
+
+    def work() -> None:
+        recogniser.recognise(pcm)
+        done.set()
+
+    worker = threading.Thread(target=work)
     worker.start()
     while not done.wait(0.001):
         turns += 1

@@ -209,6 +209,8 @@ def test_samples_are_whole_and_come_early(tmp_path: Path) -> None:
         ("sys.exit(4)", "failed with 4: no message"),
         ("out.write(b'hello')", "something else"),
         ("out.write(b'RIFF    WAVE')", "something else"),
+        ("out.write(b'no WAV at all'); out.flush(); time.sleep(60)", "something else"),
+        ("out.write(b'RIFF    WAVE' + b'junk' + bytes([2, 0, 0, 0, 1, 1]) * 99)", "something else"),
         (f"out.write({wav(b'')[:20]!r} + bytes(16) + {wav(b'')[36:]!r})", "something else"),
         (f"out.write({wav(b'abcd')!r}); out.flush(); sys.exit(5)", "failed with 5"),
     ],

@@ -57,13 +57,13 @@ def test_faint_noise_that_sets_in_is_not_speech(level: float, change: Change) ->
     assert heard(WebrtcDetector(), change(silence(400) + noise(4000, level))) == []
 
 
-def test_steady_noise_ends_an_utterance_however_loud() -> None:
+def test_steady_noise_ends_an_utterance_however_loud(monkeypatch: pytest.MonkeyPatch) -> None:
     class Always:
         def is_speech(self, _frame: bytes, _rate_hz: int) -> bool:
             return True
 
     detector = WebrtcDetector()
-    detector._vad = Always()
+    monkeypatch.setattr(detector, "_vad", Always())
     outcomes = heard(detector, noise(5000, 500))
     assert [type(outcome) for outcome in outcomes] == [SpeechBegan, SpeechEnded]
     assert outcomes[1].at_ms < 1600
