@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import IO, Final
 
 from .engines import SynthesisError
@@ -15,6 +16,8 @@ _CHUNK_BYTES: Final = 4096
 _TOLD_BYTES: Final = 300
 """So much of what a command said last goes into the error."""
 _MAX_HEADER: Final = 64
+_GRACE_S: Final = 1.0
+"""How long a command that wrote no WAV has to say why by its exit status."""
 
 
 def speak_by_command(
@@ -42,12 +45,8 @@ def speak_by_command(
         with process:
             try:
                 yield from _samples(name, process, text, sample_rate_hz)
-            except GeneratorExit:
+            except BaseException:  # also when the iterator is closed
                 process.kill()
-                raise
-            except BaseException:
-                process.kill()
-                process.wait()
                 raise
         if process.returncode:
             raise SynthesisError(f"{name} failed with {process.returncode}: {_last_words(told)}")
@@ -58,16 +57,15 @@ def _samples(
 ) -> Iterator[bytes]:
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
-    try:
+    with suppress(BrokenPipeError):  # it failed at once; its exit status says so
         process.stdin.write(text or b"")
         process.stdin.close()
-    except BrokenPipeError:
-        pass  # it failed at once; its exit status says so
     rate_hz = _header(process.stdout)
     if rate_hz is None:
-        if process.wait() == 0:
-            raise SynthesisError(f"{name} wrote something else than a WAV of PCM16 mono")
-        return
+        with suppress(subprocess.TimeoutExpired):
+            if process.wait(_GRACE_S):
+                return  # its exit status says more
+        raise SynthesisError(f"{name} wrote something else than a WAV of PCM16 mono")
     from realtime_core.backends.soxr import SoxrResampler
 
     resampler = SoxrResampler(rate_hz, sample_rate_hz) if rate_hz != sample_rate_hz else None

@@ -2,7 +2,8 @@
 Speech detectors: webrtcvad with a gate of levels before it, and silero.
 
 webrtcvad alone takes the first 80 ms of any noise that sets in for speech, however faint. The gate knows the
-level of the background, the least of the last seconds, and lets only what stands out of it be judged.
+level of the background, the least of the last seconds, and lets only what stands out of it be judged. A noise over
+-55 dB that sets in on a line that was silent before still passes for 80 ms of speech.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _BACKGROUND_FRAMES: Final = 150
 """The background is the least level of so many frames: 3 s, longer than speech without any gap."""
 _FRAMES_TO_KNOW: Final = 50
 """Before so many frames the least level may be that of somebody who speaks from the first moment on."""
+
+_SETTLING_FRAMES: Final = 5
+"""webrtcvad takes the first frames of any stream for speech; pre-roll keeps what is said in them."""
 
 
 def level_of(pcm: bytes) -> float:
@@ -59,13 +63,18 @@ class WebrtcDetector(SpeechDetector):
         if aggressiveness not in range(4):
             raise ConfigError(f"aggressiveness: expected 0 to 3, got {aggressiveness!r}")
         self._vad = webrtcvad.Vad(aggressiveness)
+        self._settling = _SETTLING_FRAMES
         self._levels: deque[float] = deque(maxlen=_BACKGROUND_FRAMES)
 
     def is_speech(self, frame: bytes) -> bool:
         """Judge the next 20 ms."""
         stands_out = self._stands_out(level_of(frame))
         # Always asked, since it follows the background too.
-        return bool(self._vad.is_speech(frame, MODEL_RATE_HZ)) and stands_out
+        is_speech = bool(self._vad.is_speech(frame, MODEL_RATE_HZ))
+        if self._settling:
+            self._settling -= 1
+            return False
+        return is_speech and stands_out
 
     def _stands_out(self, level: float) -> bool:
         self._levels.append(level)

@@ -33,12 +33,14 @@ def check_grammar(jsgf: str) -> None:
     Look for what pocketsphinx passes over or prints.
 
     Raises:
-        ConfigError: No JSGF header, no word, or a rule that is used and not defined.
+        ConfigError: No JSGF header, no word, a word in quotation marks, or a rule that is used and not defined.
     """
     if not jsgf.lstrip("\ufeff \t\r\n").startswith("#JSGF"):
         raise ConfigError("grammar: expected JSGF, which begins with '#JSGF V1.0;'")
     if not grammar_words(jsgf):
         raise ConfigError("grammar: expected JSGF with words in it")
+    if '"' in _NOT_WORDS.sub(" ", jsgf):
+        raise ConfigError("grammar: expected words without quotation marks")
     rules = _USED.findall(_COMMENTS.sub(" ", jsgf))
     defined = {name for name, equals in rules if equals}
     if missing := {name for name, _ in rules} - defined - _BUILT_IN:

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from realtime_core.errors import ConfigError
+from realtime_local.cepstral_mean import START, mean_of
+from realtime_local.recogniser import SCORE_THRESHOLD, SphinxRecogniser
+from realtime_local.vocabulary import dictionary_of, grammar_words, unknown_words
+from tests.local.sounds import narrow, silence, spoken
+
+GRAMMAR = """#JSGF V1.0 UTF-8 en;
+grammar desk; // not a word
+/* nor
+this */
+<number> = /0.5/ one | /2/ two {two} | three;
+public <s> = [please] book a table for <number> | what time is it | (i want to cancel)+ my order | good bye <NULL>;
+"""
+WORDS = {
+    "please", "book", "a", "table", "for", "one", "two", "three", "what", "time", "is", "it",
+    "i", "want", "to", "cancel", "my", "order", "good", "bye",
+}  # fmt: skip
+
+
+def uttered(text: str) -> bytes:
+    return silence(300) + spoken(text) + silence(450)
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> SphinxRecogniser:
+    return SphinxRecogniser(GRAMMAR)
+
+
+@pytest.mark.parametrize(
+    "text", ["book a table for two", "what time is it", "i want to cancel my order", "good bye"]
+)
+@pytest.mark.parametrize("line", [bytes, narrow], ids=lambda line: line.__name__)
+def test_a_sentence_of_the_grammar_is_understood(
+    recogniser: SphinxRecogniser, text: str, line: type[bytes]
+) -> None:
+    heard = recogniser.recognise(line(uttered(text)))
+    assert heard.text == text
+    assert heard.score is not None
+    assert SCORE_THRESHOLD <= heard.score <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["my sister bought a blue bicycle yesterday", "do you know any good films"]
+)
+def test_what_is_not_of_the_grammar_is_rejected(recogniser: SphinxRecogniser, text: str) -> None:
+    assert recogniser.recognise(uttered(text)).text == ""
+
+
+def test_half_a_sentence_is_rejected_however_clear() -> None:
+    heard = SphinxRecogniser(GRAMMAR, score_threshold=0.0).recognise(uttered("book a table"))
+    assert heard.text in ("", "book a table for two")
+    assert SphinxRecogniser(GRAMMAR)._is_sentence("book a table for two")
+    assert not SphinxRecogniser(GRAMMAR)._is_sentence("book a table")
+
+
+def test_the_same_audio_gives_the_same_score_whatever_came_before(
+    recogniser: SphinxRecogniser,
+) -> None:
+    pcm = uttered("what time is it")
+    first = recogniser.recognise(pcm)
+    recogniser.recognise(uttered("good bye"))
+    assert recogniser.recognise(pcm) == first == SphinxRecogniser(GRAMMAR).recognise(pcm)
+
+
+@pytest.mark.parametrize("pcm", [b"", silence(99), silence(100), silence(3000)], ids=len)
+def test_nothing_is_heard_in_silence(recogniser: SphinxRecogniser, pcm: bytes) -> None:
+    assert recogniser.recognise(pcm).text == ""
+
+
+def test_other_threads_run_meanwhile(recogniser: SphinxRecogniser) -> None:
+    pcm, done, turns = uttered("i want to cancel my order"), threading.Event(), 0
+
+    def work() -> None:
+        recogniser.recognise(pcm)
+        done.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    while not done.wait(0.001):
+        turns += 1
+    worker.join()
+    assert turns >= 5
+
+
+def test_the_words_of_a_grammar() -> None:
+    assert grammar_words(GRAMMAR) == WORDS
+
+
+def test_words_without_a_pronunciation_are_named() -> None:
+    assert unknown_words(["Hello", "xyzzy", "frobnicate", "table"]) == ["frobnicate", "xyzzy"]
+    with pytest.raises(ConfigError, match="does not have: frobnicate, xyzzy;"):
+        SphinxRecogniser("#JSGF V1.0; grammar x; public <s> = hello xyzzy frobnicate;")
+
+
+def test_a_pronunciation_makes_a_word_known() -> None:
+    own = {"Xyzzy": "Z IH Z IY"}
+    SphinxRecogniser("#JSGF V1.0; grammar x; public <s> = hello xyzzy;", pronunciations=own)
+    assert dictionary_of(["read", "xyzzy"], own).splitlines() == [
+        "xyzzy Z IH Z IY",
+        "read R EH D",
+        "read(2) R IY D",
+    ]
+    with pytest.raises(ConfigError, match="ARPAbet"):
+        dictionary_of(["xyzzy"], {"xyzzy": "zizzy"})
+
+
+@pytest.mark.parametrize(
+    ("grammar", "told"),
+    [
+        ("", "begins with '#JSGF"),
+        ("public <s> = hello;", "begins with '#JSGF"),
+        ("#JSGF V1.0; grammar x;", "words in it"),
+        ("#JSGF V1.0; grammar x; <s> = hello;", "a public rule"),
+        ("#JSGF V1.0; grammar x; public <s> = (hello;", "a public rule"),
+        ("#JSGF V1.0; grammar x; public <s> = hello <name>;", "not defined: name"),
+        ('#JSGF V1.0; grammar x; public <s> = "hello";', "without quotation marks"),
+    ],
+)
+def test_what_is_no_grammar_is_refused(grammar: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        SphinxRecogniser(grammar)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ConfigError, match="score_threshold"):
+        SphinxRecogniser(GRAMMAR, score_threshold=1.1)
+    with pytest.raises(ConfigError, match="noise_floor"):
+        SphinxRecogniser(GRAMMAR, noise_floor=-1)
+
+
+def test_free_speech_is_heard_and_shares_its_decoder() -> None:
+    one, other = SphinxRecogniser(None), SphinxRecogniser(None)
+    assert one._decoder is other._decoder
+    heard = one.recognise(uttered("what time is it"))
+    assert "time" in heard.text
+    assert heard.score is None
+
+
+def test_nothing_is_printed() -> None:
+    program = (
+        "from realtime_local.recogniser import SphinxRecogniser\n"
+        "r = SphinxRecogniser('#JSGF V1.0; grammar x; public <s> = hello;')\n"
+        "r.recognise(bytes(32000))\n"
+        "try: SphinxRecogniser('#JSGF V1.0; grammar x; public <s> = (hello;')\n"
+        "except ValueError: pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+@pytest.mark.parametrize("frames", [1, 100, 300, 301, 2000])
+def test_the_start_is_taken_out_of_the_mean(frames: int) -> None:
+    total, sums = 500.0, [float(part) * 500 for part in START.split(",")]
+    for _ in range(frames):
+        sums, total = [part + 7 for part in sums], total + 1
+        if total > 800:
+            sums, total = [part * 500 / total for part in sums], 500.0
+    told = ",".join(str(part / total) for part in sums)
+    got = [float(part) for part in mean_of(told, frames).split(",")]
+    assert got == pytest.approx([7.0] * 13, abs=0.01)
