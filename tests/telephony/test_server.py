@@ -23,6 +23,7 @@ from realtime_core.testing import LoopbackDouble
 from realtime_core.testing.speech import silence, speech_like
 from realtime_telephony import CallControl, CallInfo, CallLeg, CallReport, DigitPressed
 from realtime_telephony.call_record import CallRecord, Latencies, RefusedCall
+from realtime_telephony.desk import Attach
 from realtime_telephony.leg import LegClosed
 from realtime_telephony.media_signature import twilio_signature
 from realtime_telephony.routing import Routing, read_routing
@@ -34,6 +35,7 @@ from tests.telephony.kit import StubAgent
 UUID_1 = UUID("40325ec2-5efd-4bd3-805f-53576e581d13")
 SECRET = "correct horse battery staple"
 TOKEN = "vendor-token-1234567890"
+OnRecord = Callable[[CallRecord | RefusedCall], None]
 KEY = 'credential = { provider = "openai", apiKey = "${OPENAI_API_KEY}" }\n'
 PORTS = "[server.audiosocket]\nport = 0\n[server.http]\nport = 0\n"
 ROUTES = (
@@ -102,10 +104,14 @@ class Talk:
 class Served:
     """A running server and what became of its calls."""
 
-    def __init__(self, server: CallServer, talk: Talk) -> None:
-        self.server = server
-        self.talk = talk
+    def __init__(
+        self, rules: Routing, join: Attach | None, on_record: OnRecord | None = None
+    ) -> None:
+        self.talk = Talk()
         self.records: list[CallRecord | RefusedCall] = []
+        self.server = CallServer(
+            rules, join=join or self.talk, on_record=on_record or self.records.append
+        )
 
     @property
     def audiosocket(self) -> int:
@@ -137,22 +143,21 @@ class Served:
 
 
 @asynccontextmanager
-async def served(rules: Routing | None = None, **options: Any) -> AsyncIterator[Served]:
+async def served(
+    rules: Routing | None = None,
+    *,
+    join: Attach | None = None,
+    on_record: OnRecord | None = None,
+) -> AsyncIterator[Served]:
     """Run a server; in the end nothing of it may be left."""
     before = set(asyncio.all_tasks())
-    talk = Talk()
-    ours = Served.__new__(Served)
-    server = CallServer(
-        rules or routing(),
-        **{"join": talk, "on_record": lambda r: ours.records.append(r), **options},
-    )
-    ours.__init__(server, talk)  # type: ignore[misc]
-    await server.start()
+    ours = Served(rules or routing(), join, on_record)
+    await ours.server.start()
     try:
         yield ours
     finally:
-        await server.close()
-        await server.close()
+        await ours.server.close()
+        await ours.server.close()
     await eventually(lambda: set(asyncio.all_tasks()) <= before)
 
 
