@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -18,7 +19,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from realtime_telephony.audiosocket_frames import CallId, encode
-from realtime_telephony.serve import serve_calls
+from realtime_telephony.routing import load_routing
+from realtime_telephony.serve import _serve, serve_calls
+from tests.telephony.fakes.asterisk import AudioSocketCaller
+from tests.telephony.fakes.media import eventually
 from tests.telephony.test_server import UUID_1
 
 PROGRAM = (
@@ -171,6 +175,38 @@ def calling(port: int) -> Iterator[socket.socket]:
         call.sendall(b"\x10\x01\x40" + bytes(320))
         assert call.recv(1)
         yield call
+
+
+@posix
+@pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 130)])
+async def test_it_serves_until_signals_end_it(
+    config: Path,
+    signals: int,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    before = signal.getsignal(signal.SIGTERM)
+    serving = asyncio.create_task(_serve(load_routing(config)))
+    said = ""
+
+    def says(text: str) -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return text in said
+
+    await eventually(lambda: says("At most 20 calls"))
+    found = re.search(r"tcp://127\.0\.0\.1:(\d+)", said)
+    assert found
+    async with AudioSocketCaller(int(found[1]), uuid=UUID_1) as caller:
+        await caller.wait_for(lambda: bool(caller.heard))
+        for _ in range(signals):
+            signal.raise_signal(signal.SIGTERM)
+        await eventually(lambda: says("stopping: 1 calls are up"))
+        assert await asyncio.wait_for(serving, 10) == code
+    assert says("stopped\n")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @posix

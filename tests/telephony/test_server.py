@@ -17,20 +17,30 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from realtime_core import Agent, Event, SessionStats, UserSpeechEnded
+from realtime_core import (
+    Agent,
+    AgentClosedError,
+    Event,
+    Options,
+    RealtimeError,
+    SessionStats,
+    UserSpeechEnded,
+)
+from realtime_core.clock import LoopClock
 from realtime_core.errors import ConfigError
 from realtime_core.testing import LoopbackDouble
 from realtime_core.testing.speech import silence, speech_like
 from realtime_telephony import CallControl, CallInfo, CallLeg, CallReport, DigitPressed
 from realtime_telephony.call_record import CallRecord, Latencies, RefusedCall
-from realtime_telephony.desk import Attach
+from realtime_telephony.desk import Attach, Desk
 from realtime_telephony.leg import LegClosed
 from realtime_telephony.media_signature import twilio_signature
 from realtime_telephony.routing import Routing, read_routing
 from realtime_telephony.server import CallServer, ListenError
+from realtime_telephony.unavailable import UnavailableAgent
 from tests.telephony.fakes.asterisk import AudioSocketCaller, WebSocketChannel
 from tests.telephony.fakes.media import FakeTwilio, eventually
-from tests.telephony.kit import StubAgent
+from tests.telephony.kit import THEY_PACE, WE_PACE, StubAgent, StubLeg
 
 UUID_1 = UUID("40325ec2-5efd-4bd3-805f-53576e581d13")
 SECRET = "correct horse battery staple"
@@ -310,6 +320,79 @@ async def test_a_websocket_that_says_nonsense_is_no_call(path: str) -> None:
             await eventually(lambda: ours.server._desk._seated == 0)
         assert (await client.get(ours.url(path))).status == 400
         assert ours.records == []
+
+
+class RudeLeg(StubLeg):
+    """Ends with errors."""
+
+    async def hang_up(self) -> None:
+        await super().hang_up()
+        raise OSError("no hang-up")
+
+    async def close(self) -> None:
+        await super().close()
+        raise OSError("no close")
+
+
+async def test_a_leg_that_ends_with_errors_disturbs_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    records: list[CallRecord | RefusedCall] = []
+
+    async def join(agent: Agent, leg: CallLeg, **_: Any) -> CallReport:
+        await leg.receive()
+        raise ValueError
+
+    desk = Desk(routing(routes=f"[default]\n{KEY}"), on_record=records.append, join=join)
+    leg = RudeLeg(THEY_PACE, LoopClock())
+    call = asyncio.create_task(desk.take(leg))
+    await eventually(lambda: len(desk.calls) == 1)
+    await desk.hang_up_all()
+    await call
+    assert leg.closed
+    assert [record.ended_by for record in of_calls(records)] == ["failure"]
+    assert "the hang-up failed" in caplog.text
+    assert "close failed" in caplog.text
+
+
+async def test_cancelling_who_waits_for_a_call_hangs_up() -> None:
+    records: list[CallRecord | RefusedCall] = []
+    talk = Talk()
+    desk = Desk(routing(routes=f"[default]\n{KEY}"), on_record=records.append, join=talk)
+    leg = StubLeg(WE_PACE, LoopClock())
+    call = asyncio.create_task(desk.take(leg))
+    await eventually(lambda: len(talk.legs) == 1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert leg.hung_up
+    assert leg.closed
+    assert [record.ended_by for record in of_calls(records)] == ["us"]
+
+
+async def test_what_stands_in_for_an_agent_only_refuses() -> None:
+    failure = RealtimeError("not today")
+    agent = UnavailableAgent(failure, Options())
+    with pytest.raises(RealtimeError, match="not today"):
+        await agent.start()
+    for refused in (
+        agent.push_audio(b""),
+        agent.commit_input_audio(),
+        agent.clear_input_audio(),
+        agent.create_response(),
+        agent.send_text(""),
+        agent.cancel(),
+        agent.update_instructions(""),
+        agent.send_tool_result("", ""),
+    ):
+        with pytest.raises(AgentClosedError):
+            await refused
+    with pytest.raises(AgentClosedError):
+        aiter(agent)
+    agent.report_playback("", 0)
+    await agent.close()
+    assert agent.capabilities.tools is False
+    assert agent.stats.turns == 0
 
 
 # The end
