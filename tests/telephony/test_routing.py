@@ -220,6 +220,8 @@ WRONG = [
     (with_route("tools = 'no_such_module:x'"), "route[1].tools: 'no_such_module:x': ModuleNotFoundError"),
     (with_route("tools = 'json:nothing'"), "route[1].tools: 'json:nothing': AttributeError"),
     (with_route("tools = 'json:__name__'"), "route[1].tools: 'json:__name__': expected a Tool, several of them, or a plain function"),
+    (with_route("vendor = 5"), "route[1].vendor: expected a table, got 5"),
+    (with_route("temperature = 'hot'"), "route[1].temperature: expected a number from 0 to 10, got 'hot'"),
     (with_route("name = 'default'") + DEFAULT, "route[1].name: 'default' is the name of another route too"),
 ]  # fmt: skip
 

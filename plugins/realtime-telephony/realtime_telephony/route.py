@@ -250,17 +250,14 @@ def _options(table: Table) -> Options:
     instructions = table.text("instructions")
     temperature = table.number("temperature", None, 0, 10)
     timeout_s = table.number("tool_timeout_s", 30.0, 0.1, 600)
-    try:
-        return Options(
-            system_prompt=instructions,
-            voice=voice,
-            vad=vad,
-            temperature=temperature,
-            tool_timeout_s=timeout_s or 30.0,
-            vendor=vendor.values(),
-        )
-    except ConfigError as error:
-        raise ConfigError(f"{table.file}: {table.path}: {error}") from None
+    return Options(
+        system_prompt=instructions,
+        voice=voice,
+        vad=vad,
+        temperature=temperature,
+        tool_timeout_s=timeout_s or 30.0,
+        vendor=vendor.values(),
+    )
 
 
 def _vad(table: Table) -> ServerVAD | SemanticVAD | None:

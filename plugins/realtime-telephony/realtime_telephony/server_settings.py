@@ -45,12 +45,7 @@ _LONGEST_DRAIN_S: Final = 86_400.0
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 @frozen(kw_only=True)
@@ -248,12 +243,7 @@ def _vendors(
     for name, read in _READERS.items():
         if table.has(name):
             inner = table.table(name)
-            try:
-                accounts[name], signature = read(inner, public_url)
-            except ConfigError as error:
-                if str(error).startswith(table.file):
-                    raise
-                raise ConfigError(f"{table.file}: {inner.path}: {error}") from None
+            accounts[name], signature = read(inner, public_url)
             if signature is not None:
                 signatures[name] = signature
             inner.finish()

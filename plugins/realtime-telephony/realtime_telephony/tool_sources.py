@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import field, frozen
 
@@ -79,7 +79,7 @@ def find_tools(name: str, folder: Path, at: str) -> ToolSource:
     except Exception as error:  # whatever a foreign import raises
         raise ConfigError(f"{at}: {name!r}: {type(error).__name__}: {error}") from error
     if callable(value):
-        return ToolSource(name, value)
+        return ToolSource(name, cast("Callable[[CallInfo], Iterable[Tool]]", value))
     try:
         return ToolSource(name, _several(value, name))
     except ConfigError:
