@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
-from realtime_telephony import asterisk_websocket
+from realtime_telephony import asterisk_leg
 from realtime_telephony.asterisk_media import SAMPLE_RATES_HZ
 from realtime_telephony.asterisk_websocket import (
     AsteriskWebSocketLeg,
@@ -407,7 +407,7 @@ async def test_what_breaks_the_protocol_ends_the_call(
 async def test_a_peer_that_does_not_read_ends_the_call(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asterisk_websocket, "_SEND_LIMIT_BYTES", -1)
+    monkeypatch.setattr(asterisk_leg, "SEND_LIMIT_BYTES", -1)
     async with WebSocketChannel(server.port):
         leg = await server.leg()
         leg.play(pcm(FRAME))
