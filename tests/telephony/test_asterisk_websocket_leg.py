@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
-from realtime_telephony import asterisk_websocket
+from realtime_telephony import asterisk_leg
 from realtime_telephony.asterisk_media import SAMPLE_RATES_HZ
 from realtime_telephony.asterisk_websocket import (
     AsteriskWebSocketLeg,
@@ -407,11 +407,37 @@ async def test_what_breaks_the_protocol_ends_the_call(
 async def test_a_peer_that_does_not_read_ends_the_call(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asterisk_websocket, "_SEND_LIMIT_BYTES", -1)
+    monkeypatch.setattr(asterisk_leg, "SEND_LIMIT_BYTES", -1)
     async with WebSocketChannel(server.port):
         leg = await server.leg()
         leg.play(pcm(FRAME))
         assert await events(leg) == [LegClosed("network", "Asterisk does not read")]
+
+
+async def test_what_is_written_to_a_connection_that_is_going_is_lost_in_silence(
+    server: Server,
+) -> None:
+    async with WebSocketChannel(server.port) as channel:
+        leg = await server.leg()
+        leg._transport.close()
+        leg.play(pcm(FRAME))
+        assert (await events(leg))[-1].__class__ is LegClosed
+        await channel.wait_ended()
+
+
+async def test_a_write_never_waits(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with WebSocketChannel(server.port) as channel:
+        leg = await server.leg()
+        send_frame = leg.response.send_frame
+
+        async def full(data: bytes, kind: WSMsgType) -> None:
+            await send_frame(data, kind)
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr(leg.response, "send_frame", full)
+        leg.play(pcm(FRAME))
+        await has(channel, 1)
+        monkeypatch.undo()
 
 
 async def test_a_format_that_cannot_be_carried_is_refused_with_what_to_do(

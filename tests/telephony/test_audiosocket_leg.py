@@ -9,7 +9,7 @@ import pytest
 from realtime_core.testing import ManualClock
 from realtime_telephony import audiosocket
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
-from realtime_telephony.audiosocket_frames import RATES_HZ, HangUp, PeerError, encode
+from realtime_telephony.audiosocket_frames import RATES_HZ, Digit, HangUp, PeerError, encode
 from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed, LegEvent
 from realtime_telephony.pacer import Pacer
 from tests.telephony.fakes.asterisk import AudioSocketCaller
@@ -280,6 +280,36 @@ async def test_frames_for_an_asterisk_that_does_not_read_are_dropped_and_then_th
         assert closed.reason == "network"
         assert leg.frames_dropped == 101
         assert leg.played_samples() < 3000 * 3840
+
+
+async def test_what_comes_after_the_end_in_one_piece_is_not_heard(server: Server) -> None:
+    async with AudioSocketCaller(server.port) as caller:
+        leg = await server.leg()
+        await leg.receive()
+        caller.send_raw(encode(HangUp()) + encode(Digit("1")))
+        assert [type(event) for event in await events(leg)] == [LegClosed]
+
+
+async def test_a_dead_network_is_not_the_caller(server: Server) -> None:
+    async with AudioSocketCaller(server.port):
+        leg = await server.leg()
+        leg._connection.connection_lost(TimeoutError("no route"))
+        assert (await events(leg))[-1] == LegClosed("network", "no route")
+
+
+async def test_a_goodbye_to_an_asterisk_that_does_not_read_is_bounded(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiosocket, "_GOODBYE_S", 0.01)
+    async with AudioSocketCaller(server.port, sample_rate_hz=192_000) as caller:
+        leg = await server.leg()
+        assert caller._reader is not None
+        caller._reader.cancel()
+        caller._writer.transport.pause_reading()  # type: ignore[attr-defined] # as above
+        while not leg.frames_dropped:
+            leg.play(bytes(7680))
+        await leg.hang_up()
+        assert leg._connection.gone.done()
 
 
 async def test_one_call_that_fails_does_not_disturb_the_listener(
