@@ -206,6 +206,10 @@ class Replies:
         response_id = text_at(response, "id")
         if self.is_over(response_id) or (response_id is None and self.current is None):
             return None
+        known = self.current.response_id if self.current is not None else None
+        if response_id is not None and known not in (None, response_id):
+            self._ended.append(response_id)  # nobody heard of it, and another is under way
+            return None
         reply = self.reply_of({"response_id": response_id}, now)
         if reply is None:
             return None

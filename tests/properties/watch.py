@@ -102,6 +102,8 @@ class Watch:
     """The reply the vendor is generating, by what it said so far."""
     announced: dict[str, None] = field(factory=dict)
     """Replies the vendor began in an open session."""
+    items: set[str] = field(factory=set)
+    """Message items of replies, as the vendor announced them."""
     over: set[str] = field(factory=set)
     """Replies the vendor ended, or left for another one."""
     ids_are_unique: bool = True
@@ -167,6 +169,8 @@ class Watch:
         else:
             reply = event.get("response_id")
         reply = reply if isinstance(reply, str) and reply else None
+        if kind == "response.output_item.added" and isinstance(event.get("item"), dict):
+            self.items.add(str(event["item"].get("id")))
         if kind == "response.done":
             if reply is None or reply not in self.ended:
                 self.asked = None
@@ -238,7 +242,7 @@ class Watch:
 
     def _memory(self, item_id: str) -> None:
         assert self.dialect.capabilities.truncation, "this vendor cannot be told what was heard"
-        assert item_id in self.received_ms, f"an item without audio: {item_id}"
+        assert item_id in self.received_ms or item_id in self.items, f"of no reply: {item_id}"
         assert item_id not in self.told or not self.ids_are_unique, f"told twice: {item_id}"
         self.told.add(item_id)
 
