@@ -214,7 +214,7 @@ async def test_a_report_beyond_what_was_received_is_clamped(dialect: str) -> Non
             # The account of what was heard to its end may be closed already.
             (second, 290, 10),
         )
-        assert cuts(call) == ([(second, 299)] if call.agent.capabilities.truncation else [])
+        assert cuts(call) == ([(second, 290)] if call.agent.capabilities.truncation else [])
 
 
 @pytest.mark.parametrize("dialect", ALL)

@@ -426,7 +426,9 @@ def test_the_arbiter_gives_one_wish_at_a_time_in_order_of_asking() -> None:
     arbiter.sent_as("event_1")
     assert arbiter.asked == ReplyRequest("a", event_id="event_1")
     assert arbiter.next(0) is None  # on its way
-    assert arbiter.postponed(arbiter.asked, 0, speaking=False)
+    asked = arbiter.asked
+    assert asked is not None
+    assert arbiter.postponed(asked, 0, speaking=False)
     assert arbiter.asked is None
     assert arbiter.next(0) is None  # the other reply runs
     arbiter.ended()
