@@ -236,5 +236,5 @@ class Arbiter:
         given_up = [each.event_id for each in self._answered if each.event_id is not None]
         self._waiting.clear()
         self._answered.clear()
-        self._retry_at = None
+        self._retry_at = self._guessed = None
         return given_up

@@ -147,6 +147,12 @@ class Conversation:
             "response.done": self._on_response_done,
         }
 
+    def heard_from(self, event: ServerFrame, now: float) -> None:
+        """Take an event of the running reply that says nothing to us, but that it is alive."""
+        reply = self._replies.current
+        if reply is not None and text_at(event, "response_id") in (None, reply.response_id):
+            reply.heard_from_at = now
+
     # Commands
 
     def audio_pushed(self, byte_count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -91,6 +91,10 @@ class Watch:
     """What the cut under way must account for: all audio of the reply it cuts."""
     calls: dict[str, bool] = field(factory=dict)
     """Whether a tool call was answered on the wire, by id."""
+    called: set[tuple[int, str]] = field(factory=set)
+    """Calls, by how many replies had ended before, and by id."""
+    waiting: Counter[str] = field(factory=Counter)
+    """How many calls of an id wait for an answer."""
     told: set[str] = field(factory=set)
     """Items that were truncated or deleted."""
     cancelled: set[str] = field(factory=set)
@@ -249,8 +253,9 @@ class Watch:
     def _item(self, item: dict[str, Any]) -> None:
         if item["type"] == "function_call_output":
             assert isinstance(item["output"], str)
-            assert self.calls.get(item["call_id"]) is False, f"unknown or answered: {item}"
-            self.calls[item["call_id"]] = True
+            assert self.waiting[item["call_id"]] > 0, f"unknown or answered: {item}"
+            self.waiting[item["call_id"]] -= 1
+            self.calls[item["call_id"]] = not self.waiting[item["call_id"]]
 
     # What the application is told
 
@@ -281,7 +286,11 @@ class Watch:
                 self._part_of(effect.response_id)
                 assert effect.final or effect.response_id not in self.muted, "stale text"
             case ToolCall():
-                assert effect.call_id not in self.calls, f"called twice: {effect}"
+                # Servers may give an id again, but not within a reply.
+                call = (len(self.ended), effect.call_id)
+                assert call not in self.called, f"called twice: {effect}"
+                self.called.add(call)
+                self.waiting[effect.call_id] += 1
                 self.calls[effect.call_id] = False
             case FlushPlayback():
                 self._cut(effect)

@@ -176,6 +176,20 @@ def test_late_refusals_of_two_requests_bring_both_wishes_back(dialect: str) -> N
     assert talk.begin("R1").say(done("R1")).wishes() == ["two"]
 
 
+@pytest.mark.parametrize("named", [True, False])
+@every_dialect
+def test_a_refusal_of_what_was_given_up_meanwhile_brings_nothing_back(
+    dialect: str, named: bool
+) -> None:
+    talk = ask(Talk(dialect).open(), "one")
+    first = last_request(talk)
+    talk.say(created("VAD"))  # taken for the answer
+    talk.wire.cancel(None, talk.now)
+    talk.say(runs(dialect, first if named else None), done("VAD", status="cancelled"))
+    assert talk.wait(60).wishes() == []
+    assert talk.told_of("error") == []
+
+
 # The vendor's own reply
 
 

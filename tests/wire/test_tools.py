@@ -219,3 +219,26 @@ def test_an_odd_output_is_no_call_and_no_text(dialect: str) -> None:
     talk.say({"type": "response.output_item.done", "response_id": "R2", "item": None})
     talk.say(done("R2", output="none"))
     assert talk.told() == [("end", "R1", "completed"), ("end", "R2", "completed")]
+
+
+@every_dialect
+def test_a_call_id_that_comes_again_in_a_later_reply_is_another_call(dialect: str) -> None:
+    talk = Talk(dialect).open()  # compatible servers count from the beginning in each
+    for reply in ("R1", "R2"):
+        talk.say(created(reply), item_done(call("call_0"), reply), done(reply))
+        assert talk.told_of("call") == [("call", "call_0", "look", {})]
+        assert answer(talk, "call_0").kinds()[:1] == ["conversation.item.create"]
+
+
+@every_dialect
+def test_calls_beyond_the_bound_are_answered_with_an_error(dialect: str) -> None:
+    talk = Talk(dialect).open()
+    for number in range(66):
+        reply = f"R{number}"
+        talk.say(created(reply), item_done(call(f"C{number}"), reply), done(reply))
+    items = [frame["item"] for frame in talk.sent() if "item" in frame]
+    assert [item["call_id"] for item in items] == ["C0", "C1"]
+    assert all("too many tools" in item["output"] for item in items)
+    assert [talk.wire.waits_for(f"C{number}") for number in (0, 1, 2, 65)] == [False] * 2 + [
+        True
+    ] * 2
