@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
@@ -13,6 +15,8 @@ from realtime_core.options import Options
 from realtime_core.stats import SessionStats
 
 __all__ = ["Agent"]
+
+_CUT_REMEMBERED = 64
 
 
 class Agent(ABC):
@@ -166,15 +170,35 @@ class Agent(ABC):
         Be called whenever a reply is cut, by the caller's speech or by `cancel`: stop playing at once.
 
         Args:
-            listener: A plain, fast function; called on the session's loop, before the event that tells of it. A
-                `Playout` registers itself.
+            listener: A plain, fast function; called on the session's loop, before the event that tells of it. What
+                it raises is logged and ends nothing. A `Playout` registers itself.
         """
         vars(self).setdefault("_cut_listeners", []).append(listener)
 
-    def tell_cut(self) -> None:
-        """Call the listeners of `on_cut`; for providers, at the moment they cut a reply."""
+    def was_cut(self, response_id: str | None) -> bool:
+        """
+        Say whether audio of this reply is stale, as it is in the hands of whoever fetched it just before the cut.
+
+        Args:
+            response_id: Of the `AssistantAudio`.
+        """
+        return response_id in vars(self).get("_cut_replies", ())
+
+    def tell_cut(self, *response_ids: str | None) -> None:
+        """
+        Call the listeners of `on_cut`; for providers, at the moment they cut a reply.
+
+        Args:
+            response_ids: Replies whose audio was delivered and may not be played any more.
+        """
+        cut = vars(self).setdefault("_cut_replies", deque(maxlen=_CUT_REMEMBERED))
+        cut.extend(each for each in response_ids if each is not None)
         for listener in vars(self).get("_cut_listeners", ()):
-            listener()
+            try:
+                listener()
+            except Exception:
+                log = vars(self).get("_log") or logging.getLogger("realtime_core.session")
+                log.exception("a listener of on_cut raised; the session goes on")
 
     @abstractmethod
     async def close(self) -> None:

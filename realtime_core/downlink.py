@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
-from attrs import define
+from attrs import define, field
 
 from realtime_core.audio import Resampler
 from realtime_core.events import AssistantAudio
 from realtime_core.wire import AudioDelta, AudioEnd
 
 __all__ = ["Downlink"]
+
+_SPOKEN_REMEMBERED = 16
 
 
 @define
@@ -29,6 +32,8 @@ class Downlink:
     resampler: Resampler | None = None
     _holds: tuple[str | None, str | None] | None = None
     """Item and reply whose rest the resampler still holds."""
+    _spoken: deque[str | None] = field(factory=lambda: deque[str | None](maxlen=_SPOKEN_REMEMBERED))
+    """Replies whose audio was delivered since the last cut, the newest last."""
 
     def delta(self, delta: AudioDelta) -> None:
         """Deliver a piece."""
@@ -46,11 +51,19 @@ class Downlink:
         if self.resampler is not None and self._holds is not None:
             self._finish(*self._holds, same_reply=self._holds[1] == end.response_id)
 
-    def clear(self) -> None:
-        """Forget it: the reply was cut."""
+    def clear(self) -> list[str | None]:
+        """
+        Forget it: the reply was cut.
+
+        Returns:
+            Replies whose audio was delivered since the last cut.
+        """
         self._holds = None
         if self.resampler is not None:
             self.resampler.clear()
+        spoken = list(self._spoken)
+        self._spoken.clear()
+        return spoken
 
     def _finish(self, item_id: str | None, response_id: str | None, *, same_reply: bool) -> None:
         """Deliver the rest of an item; that of a reply which has ended meanwhile is forgotten."""
@@ -65,6 +78,9 @@ class Downlink:
         self, pcm: bytes, item_id: str | None, response_id: str | None, raw: str | None
     ) -> None:
         if pcm:
+            spoken = self._spoken
+            if not spoken or spoken[-1] != response_id:
+                spoken.append(response_id)
             self.deliver(
                 AssistantAudio(
                     vendor=self.vendor,

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 from attrs import define, field, frozen
 
-__all__ = ["REPORT_TRUSTED_S", "HeardItem", "HeardReply", "PlaybackLedger"]
+__all__ = ["REPORT_TRUSTED_S", "REPORT_WHOLE_MS", "HeardItem", "HeardReply", "PlaybackLedger"]
 
+REPORT_WHOLE_MS = 5.0
+"""A final report that lacks no more than this is of the whole item: resamplers and rounding take as much."""
 REPORT_TRUSTED_S = 1.0
 """How long an item that was reported in part counts as playing beyond the time it should take."""
 _MOST_ITEMS = 256
@@ -61,6 +63,7 @@ class HeardReply:
 @define
 class _Item:
     item_id: str
+    reply: int
     first_at: float
     received_ms: float = 0.0
     reported_ms: float | None = None
@@ -73,6 +76,8 @@ class PlaybackLedger:
     """Keeps the account; knows no wire and reads no clock."""
 
     _items: dict[str, _Item] = field(factory=dict)
+    _reply: int = 0
+    """Which reply, counted from 0, the audio that comes belongs to."""
 
     def received(self, item_id: str, ms: float, now: float) -> None:
         """Note audio that came from the vendor."""
@@ -80,7 +85,7 @@ class PlaybackLedger:
         if item is None:
             while len(self._items) >= _MOST_ITEMS:
                 del self._items[next(iter(self._items))]
-            item = self._items[item_id] = _Item(item_id, now)
+            item = self._items[item_id] = _Item(item_id, self._reply, now)
         item.received_ms += ms
 
     def report(self, item_id: str, played_ms: float, *, final: bool, now: float) -> None:
@@ -90,6 +95,9 @@ class PlaybackLedger:
             item.reported_ms = max(played_ms, item.reported_ms or 0.0, 0.0)
             item.reported_at = now
             item.final = item.final or final
+            lacks_ms = item.received_ms - item.reported_ms
+            if item.final and item.reported_ms and lacks_ms <= REPORT_WHOLE_MS:
+                item.reported_ms = max(item.reported_ms, item.received_ms)
 
     def audible(self, now: float) -> bool:
         """Say whether something received may still be playing."""
@@ -128,13 +136,15 @@ class PlaybackLedger:
         self._items.clear()
         return HeardReply(tuple(heard))
 
-    def cut_at(self, played_ms: int) -> HeardReply:
+    def cut_at(self, played_ms: int, now: float) -> HeardReply:
         """
-        Close the account with a figure of the application's, over all items in order.
+        Close the account with a figure of the application's, over the items in order.
 
         Args:
-            played_ms: How much was heard of what was received since the last silence.
+            played_ms: How much was heard of the current reply, and of what is still to be heard before it.
+            now: When playing stopped.
         """
+        self._forget(now, replies_before=self._reply)
         left, heard = max(played_ms, 0), list[HeardItem]()
         for item in self._items.values():
             received = int(item.received_ms)
@@ -144,11 +154,16 @@ class PlaybackLedger:
         self._items.clear()
         return HeardReply(tuple(heard))
 
-    def forget_played(self, now: float) -> None:
-        """Drop items played to their end, so that the account is of what may still be cut."""
+    def reply_began(self, now: float) -> None:
+        """Audio from here on is of another reply; items played to their end cannot be cut any more."""
+        self._reply += 1
+        self._forget(now, replies_before=self._reply)
+
+    def _forget(self, now: float, *, replies_before: int) -> None:
+        """Drop items of earlier replies that were played to their end."""
         for item, heard in self._heard(now):
             done = item.final or heard >= item.received_ms
-            if not done:
+            if not done or item.reply >= replies_before:
                 return
             del self._items[item.item_id]
 

@@ -14,6 +14,7 @@ from realtime_core.events import (
     AssistantAudio,
     AssistantTurnEnd,
     Event,
+    Interrupted,
     SessionClose,
     UserSpeechStarted,
 )
@@ -76,10 +77,12 @@ class Playout:
         """
         Take any event and keep what concerns the output.
 
-        Audio is queued; an interrupting `UserSpeechStarted` and the end of the session drop what waits. A cut, by
+        Audio is queued, unless its reply was cut since it was fetched; an interrupting `UserSpeechStarted` and the end of the session drop what waits. A cut, by
         the caller's speech or by `Agent.cancel`, drops it before its event comes.
         """
         match event:
+            case AssistantAudio() if self._agent.was_cut(event.response_id):
+                self._report(_Item(event.item_id, deque()), final=True)
             case AssistantAudio():
                 self._turn_over = False
                 if not self._items or self._items[-1].item_id != event.item_id:
@@ -87,7 +90,7 @@ class Playout:
                 self._items[-1].chunks.append(memoryview(event.audio))
             case UserSpeechStarted() if event.interrupts:
                 self.flush()
-            case SessionClose():
+            case Interrupted() | SessionClose():
                 self.flush()
             case AssistantTurnEnd():
                 self._turn_over = True

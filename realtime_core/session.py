@@ -8,7 +8,7 @@ wire asks there and then; the application's callback runs on it, with no queue o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import final
 
 from realtime_core.agent import Agent
@@ -113,6 +113,7 @@ class SessionAgent(Agent):
         self._ending = False
         self._stalled = False
         self._delivering = False
+        self._effects: Iterator[Effect] = iter(())
         self._owner: asyncio.Task[None] | None = None
         self._pump: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[None] | None = None
@@ -382,13 +383,16 @@ class SessionAgent(Agent):
         wire, self._delivering = self._wire, True
         try:
             self._send_frames()
+            for effect in self._effects:  # left by a beat in which one raised
+                self._apply(effect)
             while effects := wire.take_effects():
-                for effect in effects:
+                self._effects = iter(effects)
+                for effect in self._effects:
                     self._apply(effect)
                 self._send_frames()
         finally:
             self._delivering = False
-        self._wire_alarm.set(wire.deadline())
+            self._wire_alarm.set(wire.deadline())
 
     def _send_frames(self) -> None:
         for frame in self._wire.take_frames():
@@ -407,10 +411,10 @@ class SessionAgent(Agent):
             case AudioEnd():
                 self._downlink.end(effect)
             case FlushPlayback():
-                self._downlink.clear()
+                stale = self._downlink.clear()
                 self._delivery.cut()
                 self._meter.cut(self._clock.now())
-                self.tell_cut()
+                self.tell_cut(*stale)
             case StartRefused():
                 self._refuse_start(effect.error)
             case SessionOpen():

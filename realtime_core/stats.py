@@ -48,6 +48,6 @@ class SessionStats:
     last_response_latency_ms: float | None = None
     """From the last `UserSpeechEnded` (or commit) to the first audio of the reply to it, as received here."""
     last_playout_latency_ms: float | None = None
-    """From the same moment to the first audio of the reply heard, by `Agent.report_playback`."""
+    """From the same moment to the first report that something of that audio's item was heard."""
     last_silence_latency_ms: float | None = None
-    """From the cut of a reply to the first final report of what was heard: the line is silent."""
+    """From the cut of a reply to the first final report of what was heard, before the next reply's audio."""

@@ -7,6 +7,7 @@ from attrs import define, field
 __all__ = ["CallBook"]
 
 _MOST_REPLIES = 64
+_TOO_MANY = '{"error": "too many tools are running; this one is not waited for"}'
 
 
 @define
@@ -34,9 +35,11 @@ class CallBook:
     _replies: dict[str | None, _Calls] = field(factory=dict)
 
     def called(self, response_id: str | None, call_id: str) -> None:
-        """Note a call."""
-        while response_id not in self._replies and len(self._replies) >= _MOST_REPLIES:
-            del self._replies[next(iter(self._replies))]
+        """Note a call; beyond the bound the oldest reply's calls are answered here, so that they go back."""
+        if response_id not in self._replies and len(self._replies) >= _MOST_REPLIES:
+            oldest = next(iter(self._replies.values()))
+            for waiting, answer in oldest.answers.items():
+                oldest.answers[waiting] = answer or _TOO_MANY
         self._replies.setdefault(response_id, _Calls()).answers[call_id] = None
 
     def named(self, response_id: str | None) -> None:

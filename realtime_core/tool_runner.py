@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import json
 import threading
@@ -65,19 +66,21 @@ class ToolRunner:
         self._answer = answer
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._handlers_at_work: set[asyncio.Task[str]] = set()
         self._left_to_application: set[str] = set()
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """Say whether a task is one of a tool's."""
-        return task in self._tasks.values()
+        return task in self._tasks.values() or task in self._handlers_at_work
 
     def run(self, call: ToolCall) -> None:
         """Start a call; its answer comes later, or a word on why there is none."""
-        if self._handler(call) is _never:
+        handler = self._handler(call)
+        if handler is _never:
             self._left_to_application.add(call.call_id)
-        task = asyncio.create_task(self._run(call), name=f"realtime tool {call.name}")
+        task = asyncio.create_task(self._run(call, handler), name=f"realtime tool {call.name}")
         self._tasks[call.call_id] = task
-        task.add_done_callback(lambda _: self._forget(call.call_id))
+        task.add_done_callback(lambda done: self._forget(call.call_id, done))
 
     def answered(self, call_id: str) -> None:
         """The application has answered by itself: stop waiting for it; a handler that runs is left to end."""
@@ -85,13 +88,16 @@ class ToolRunner:
             self._tasks[call_id].cancel()
 
     def stop(self) -> None:
-        """Cancel what runs: nobody is left to be answered."""
+        """Cancel what runs: nobody is left to be answered. A handler that refuses to end is left behind."""
         for task in self._tasks.values():
             task.cancel()
 
-    def _forget(self, call_id: str) -> None:
-        self._tasks.pop(call_id, None)
-        self._left_to_application.discard(call_id)
+    def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
+        if (
+            self._tasks.get(call_id) is task
+        ):  # some servers give an id to a call of a later reply again
+            del self._tasks[call_id]
+            self._left_to_application.discard(call_id)
 
     def _handler(self, call: ToolCall) -> ToolHandler | None:
         """Who runs a call; `_never` where the application answers, `None` where nobody has such a tool."""
@@ -100,28 +106,38 @@ class ToolRunner:
         made_up = call.name not in self._handlers and any(self._handlers.values())
         return handler or (None if made_up else _never)
 
-    async def _run(self, call: ToolCall) -> None:
-        handler = self._handler(call)
+    async def _run(self, call: ToolCall, handler: ToolHandler | None) -> None:
+        """See to it that a call is answered in time, whatever its handler does then."""
         if handler is None:
             self._answer(call.call_id, _told(f"there is no tool named {call.name}"))
             return
+        work = asyncio.create_task(_call(handler, call), name=f"realtime tool {call.name}, handler")
+        self._handlers_at_work.add(work)
+        work.add_done_callback(self._handler_ended)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                text = output_text(await _call(handler, call))
-        except TimeoutError:
+            await asyncio.wait({work}, timeout=self._timeout_s)
+            self._answer(call.call_id, self._outcome(call, work))
+        finally:
+            work.cancel()  # it may clean up, or go on, but nobody waits for it
+
+    def _outcome(self, call: ToolCall, work: asyncio.Task[str]) -> str:
+        """Give the answer to a call as its handler stands now."""
+        if not work.done():
             self._log.warning("tool %s gave no answer within %g s", call.name, self._timeout_s)
-            self._answer(call.call_id, _told("the tool did not answer in time"))
-        except Exception:  # noqa: BLE001 - whatever a tool raises, the model gets an answer
-            self._log.exception("tool %s raised", call.name)
-            self._answer(call.call_id, _told("the tool failed"))
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # by us
-                raise
+            return _told("the tool did not answer in time")
+        if work.cancelled():
             self._log.warning("tool %s was cancelled inside", call.name)
-            self._answer(call.call_id, _told("the tool failed"))
-        else:
-            self._answer(call.call_id, text)
+            return _told("the tool failed")
+        error = work.exception()
+        if error is not None:
+            self._log.error("tool %s raised", call.name, exc_info=error)
+            return _told("the tool failed")
+        return work.result()
+
+    def _handler_ended(self, work: asyncio.Task[str]) -> None:
+        self._handlers_at_work.discard(work)
+        if not work.cancelled():
+            work.exception()  # of a late one nobody asks
 
 
 async def _never(name: str, arguments: dict[str, Any]) -> str:
@@ -130,12 +146,17 @@ async def _never(name: str, arguments: dict[str, Any]) -> str:
     return await answer
 
 
-async def _call(handler: ToolHandler, call: ToolCall) -> object:
+async def _call(handler: ToolHandler, call: ToolCall) -> str:
+    return output_text(await _result(handler, call))
+
+
+async def _result(handler: ToolHandler, call: ToolCall) -> object:
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
         getattr(handler, "__call__", None)  # noqa: B004 - an object with an async __call__
     ):
         return await _awaited(handler(call.name, call.arguments))
-    result = await _in_thread(lambda: handler(call.name, call.arguments))
+    context = contextvars.copy_context()  # as a coroutine would see it
+    result = await _in_thread(lambda: context.run(handler, call.name, call.arguments))
     return await _awaited(result) if inspect.isawaitable(result) else result
 
 

@@ -92,9 +92,9 @@ class BargeIn:
             self._settle(self.ledger.cut(self._cut_at))
 
     def settle_at(self, played_ms: int) -> None:
-        """Settle with a figure of the application's over the whole reply."""
+        """Settle with a figure of the application's over the current reply."""
         if self._cut_at is not None and self._interrupted is None:
-            self._settle(self.ledger.cut_at(played_ms))
+            self._settle(self.ledger.cut_at(played_ms, self._cut_at))
 
     def turn_ended(self, end: AssistantTurnEnd) -> None:
         """Pass on the end of a reply, behind `Interrupted` when it was cut."""

@@ -45,9 +45,15 @@ class ErrorTable:
     benign: frozenset[str] = frozenset()
     """Codes of harmless races."""
     retryable: frozenset[ErrorKind] = frozenset(
-        {ErrorKind.RATE_LIMIT, ErrorKind.TRANSPORT, ErrorKind.VENDOR}
+        {
+            ErrorKind.EXPIRED,
+            ErrorKind.IDLE,
+            ErrorKind.RATE_LIMIT,
+            ErrorKind.TRANSPORT,
+            ErrorKind.VENDOR,
+        }
     )
-    """Kinds for which the same request may succeed later."""
+    """Kinds for which the same may succeed later."""
     surviving_types: frozenset[str] | None = None
     """Where set, any other error type ends the session."""
     fragments: tuple[tuple[str, ErrorKind], ...] = ()
@@ -60,8 +66,10 @@ class ErrorTable:
     """Codes that say so little that `benign_fragments` are looked at too."""
     close_kinds: Mapping[int, ErrorKind] = field(factory=dict)
     """Kind by close code."""
+    telling_closes: frozenset[int] = frozenset()
+    """Close codes that decide by themselves; with any other, a fragment of the reason wins over the code."""
     close_fragments: tuple[tuple[str, ErrorKind], ...] = ()
-    """Kind by a fragment of the close reason, lower case; looked at before the code."""
+    """Kind by a fragment of the close reason, lower case."""
 
     def judge(self, error: Any) -> Verdict:
         """
@@ -104,7 +112,8 @@ class ErrorTable:
 
     def close_kind(self, code: int, reason: str) -> ErrorKind:
         """Say what a close by the vendor means."""
-        kind = _first(self.close_fragments, reason.lower())
+        tells = code in self.telling_closes
+        kind = None if tells else _first(self.close_fragments, reason.lower())
         return kind or self.close_kinds.get(code, ErrorKind.TRANSPORT)
 
     def lost(self, code: int, reason: str) -> SessionLostError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -18,7 +19,17 @@ _SHORTEST_SECRET = 8  # a header's "1" is no secret, and blotting it out would r
 
 
 def _worth_hiding(secrets: Iterable[str]) -> tuple[str, ...]:
-    return tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    found = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+    for _ in range(2):  # inside JSON, which in `Event.raw` is inside JSON itself
+        found |= {written for secret in found for written in _in_json(secret)}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """Give the ways to write a text in JSON; some servers put a backslash before a slash."""
+    for ascii_only in (True, False):
+        written = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        yield from (written, written.replace("/", "\\/"))
 
 
 @define

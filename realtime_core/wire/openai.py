@@ -294,6 +294,8 @@ class OpenAIWire(WireProtocol):
         kind = BETA_NAMES.get(kind, kind)
         handler = self._handlers.get(kind)
         if handler is None:
+            if kind.startswith("response."):  # such as a long call of the vendor's own
+                self._conversation.heard_from(event, now)
             if kind not in NEEDS_NOTHING:
                 self.frames_ignored += 1
                 self._log.debug(

@@ -127,7 +127,8 @@ class Conversation:
             "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "input_audio_buffer.cleared": self._on_cleared,
-            "conversation.item.input_audio_transcription.delta": caller.partial,
+            "conversation.item.added": self._on_item_added,
+            "conversation.item.input_audio_transcription.delta": self._on_partial,
             "conversation.item.input_audio_transcription.completed": caller.final,
             "conversation.item.input_audio_transcription.failed": self._on_transcript_failed,
             "response.created": replies.created,
@@ -145,6 +146,12 @@ class Conversation:
             "response.output_item.done": replies.item_done,
             "response.done": self._on_response_done,
         }
+
+    def heard_from(self, event: ServerFrame, now: float) -> None:
+        """Take an event of the running reply that says nothing to us, but that it is alive."""
+        reply = self._replies.current
+        if reply is not None and text_at(event, "response_id") in (None, reply.response_id):
+            reply.heard_from_at = now
 
     # Commands
 
@@ -228,16 +235,16 @@ class Conversation:
 
     def deadline(self) -> float | None:
         """Say when `on_timer` is due, if at all."""
-        waits = (self._silent_until(), self._barge_in.deadline, self._asking.hold_until)
+        waits = (self._silent_until(), self._barge_in.deadline, self._asking.deadline)
         return min((wait for wait in waits if wait is not None), default=None)
 
     def on_timer(self, now: float) -> SessionLostError | None:
         """Do what is due; gives an error when the vendor is dead."""
-        settle_at, hold_until = self._barge_in.deadline, self._asking.hold_until
+        settle_at, ask_at = self._barge_in.deadline, self._asking.deadline
         if settle_at is not None and now >= settle_at:
             self._barge_in.settle_by_clock()
-        if hold_until is not None and now >= hold_until:
-            self._asking.send_next(now)
+        if ask_at is not None and now >= ask_at:
+            self._asking.on_timer(now)
         silent_until, reply = self._silent_until(), self._replies.current
         if silent_until is None or now < silent_until:
             return None
@@ -280,9 +287,10 @@ class Conversation:
     # Events
 
     def _on_speech_started(self, event: ServerFrame, now: float) -> None:
+        if not self._manual:
+            self._asking.caller_started(now)
         if self._caller.is_repeated(event):
             return
-        self._asking.caller_started()
         reply = self._replies.current
         runs = reply is not None and not reply.muted
         interrupts = self._vad_interrupts and (runs or self._barge_in.audible(now))
@@ -307,13 +315,22 @@ class Conversation:
             self._caller.stopped(event, now)
             self._asking.caller_stopped(now, answered_by_vendor=False)
 
+    def _on_partial(self, event: ServerFrame, now: float) -> None:
+        self._asking.caller_speaks_on(now)
+        self._caller.partial(event, now)
+
+    def _on_item_added(self, event: ServerFrame, now: float) -> None:
+        item = object_at(event, "item")
+        if item.get("type") == "function_call_output":
+            self._asking.result_taken(text_at(item, "call_id"))
+
     def _on_transcript_failed(self, event: ServerFrame, now: float) -> None:
         self._caller.failed(event, now)
         self._report(self._judge(event.get("error")).error)
 
     def _on_reply_began(self, reply: Reply, response: ServerFrame) -> None:
         self._barge_in.finish()
-        self._barge_in.ledger.forget_played(reply.heard_from_at)
+        self._barge_in.ledger.reply_began(reply.heard_from_at)
         if self._asking.started(response):  # it was given up between our request and this
             reply.muted = reply.unwanted = True
             self._asking.cancel(reply.response_id)
@@ -326,6 +343,8 @@ class Conversation:
             return
         status, details = ended
         reply, fatal = self._replies.current, False
+        if reply is not None and reply.muted and status != "failed":
+            status = "cancelled"  # how it would have ended does not matter to anybody
         if status in ("failed", "incomplete"):  # the caller hears nothing more, so it must show
             error: RealtimeError
             if status == "failed":
@@ -356,5 +375,6 @@ class Conversation:
         for call_id, output in results:
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             self._send("conversation.item.create", item=item)
+            self._asking.result_sent(call_id)
         if reply_wanted and not self._asking.ask(now, cause="tools"):
             self._report(AgentStateError("too many replies are asked for; the tools' is left out"))

@@ -45,7 +45,6 @@ BETA_NAMES: Mapping[str, str] = {
 
 NEEDS_NOTHING = frozenset(
     {
-        "conversation.item.added",
         "conversation.item.done",
         "conversation.item.truncated",
         "conversation.item.deleted",

@@ -26,6 +26,7 @@ from realtime_core.wire.effects import AudioDelta, AudioEnd, Effect, FlushPlayba
 from realtime_core.wire.openai_frames import (
     arguments_of,
     items_of,
+    number_at,
     object_at,
     status_of,
     text_at,
@@ -57,8 +58,10 @@ class Reply:
     """The item whose audio came last and has not ended."""
     texts: dict[str | None, str] = field(factory=dict)
     """Text so far of items that are not final yet."""
-    final_items: set[str | None] = field(factory=set)
-    """Items whose final text was delivered."""
+    final_texts: dict[str | None, str] = field(factory=dict)
+    """Final text so far by item; each of an item's parts has its own."""
+    final_parts: set[tuple[str | None, int | None]] = field(factory=set)
+    """Items and parts of which nothing more is told; part `None` is the item as a whole."""
     calls: dict[str, str] = field(factory=dict)
     """Name by id of the tools it called."""
 
@@ -86,7 +89,6 @@ class Replies:
     calls: CallBook = field(factory=CallBook)
     """Calls that wait for an answer."""
     _ended: deque[str] = field(factory=lambda: deque[str](maxlen=_ENDED_REMEMBERED))
-    _calls_seen: deque[str] = field(factory=lambda: deque[str](maxlen=_ENDED_REMEMBERED))
 
     def is_over(self, response_id: str | None) -> bool:
         """Say whether a reply of this id has ended already."""
@@ -186,7 +188,10 @@ class Replies:
         if reply is not None:
             item_id = text_at(frame, "item_id")
             whole = text_at(frame, "transcript") or text_at(frame, "text")
-            self._finish_text(reply, item_id, whole)
+            part = (item_id, number_at(frame, "content_index") or 0)
+            if not reply.final_parts.intersection((part, (item_id, None))):
+                reply.final_parts.add(part)
+                self._finish_text(reply, item_id, whole)
 
     def item_done(self, frame: ServerFrame, now: float) -> None:
         """A message or a function call of the reply is whole."""
@@ -205,6 +210,10 @@ class Replies:
         response = object_at(frame, "response")
         response_id = text_at(response, "id")
         if self.is_over(response_id) or (response_id is None and self.current is None):
+            return None
+        known = self.current.response_id if self.current is not None else None
+        if response_id is not None and known not in (None, response_id):
+            self._ended.append(response_id)  # nobody heard of it, and another is under way
             return None
         reply = self.reply_of({"response_id": response_id}, now)
         if reply is None:
@@ -257,29 +266,30 @@ class Replies:
     def _finish_item(self, reply: Reply, item: ServerFrame) -> None:
         item_id = text_at(item, "id")
         if item.get("type") == "message":
-            text = text_of_item(item)
+            text, told = text_of_item(item), reply.final_texts.get(item_id)
+            if told:  # of its first parts
+                text = text.removeprefix(told) if text.startswith(told) else ""
             if text or item_id in reply.texts:
                 self._finish_text(reply, item_id, text or None)
+            reply.final_parts.add((item_id, None))
         elif item.get("type") == "function_call" and item.get("status") in ("completed", None):
             self._call(reply, item)
 
     def _call(self, reply: Reply, item: ServerFrame) -> None:
         call_id, name = text_at(item, "call_id") or text_at(item, "id"), text_at(item, "name")
-        if call_id is None or name is None or call_id in self._calls_seen:
+        # Of this reply only: compatible servers count calls from the beginning in each.
+        if call_id is None or name is None or call_id in reply.calls:
             return
-        self._calls_seen.append(call_id)
         self.calls.called(reply.response_id, call_id)
         reply.calls[call_id] = name
         arguments = arguments_of(item.get("arguments"))
         self.emit(ToolCall(vendor=self.vendor, call_id=call_id, name=name, arguments=arguments))
 
     def _finish_text(self, reply: Reply, item_id: str | None, whole: str | None) -> None:
-        so_far = reply.texts.pop(item_id, "")
-        if item_id in reply.final_items or reply.unwanted:
-            return
-        text = whole or so_far
-        if text:
-            reply.final_items.add(item_id)
+        text = whole or reply.texts.get(item_id, "")
+        reply.texts.pop(item_id, None)
+        if text and not reply.unwanted:
+            reply.final_texts[item_id] = reply.final_texts.get(item_id, "") + text
             self._text(reply, item_id, text, final=True)
 
     def _text(self, reply: Reply, item_id: str | None, text: str, *, final: bool) -> None:

@@ -217,13 +217,14 @@ class Conversation(RuleBasedStateMachine):
             self.deliver(self.vendor.outbox.popleft())
 
     def deliver(self, frame: bytes) -> None:
-        asked = self.watch.asked
+        asked, errors = self.watch.asked, len(self.watch.errors)
         self.session.feed(frame)
         self.after()
         speaks = b'"input_audio_buffer.speech_started"' in frame and self.interrupts
         unnamed = b'"error"' in frame and "errors_without_id" in self.vendor.oddities
-        if (speaks or unnamed) and asked is not None:
-            # The caller speaks over it, or it is the only one to blame: it is not wanted any more.
+        reported = len(self.watch.errors) > errors
+        if (speaks or unnamed or reported) and asked is not None:
+            # The caller speaks over it, it is the only one to blame, or it was refused too often.
             self.forget(asked)
 
     def forget(self, event_id: str) -> None:

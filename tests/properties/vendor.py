@@ -318,7 +318,11 @@ class Vendor:
         if self.answers_turns:
             if self.active is None or ("supersedes" in self.oddities and self.interruptible):
                 self.begin()
-            elif self.case.dashscope and self.interruptible:
+            elif not self.case.dashscope:
+                code = "conversation_already_has_active_response"
+                fields = {"type": "invalid_request_error", "code": code, "event_id": None}
+                self.say("error", error={**fields, "message": "no"})
+            elif self.interruptible:
                 self.say(
                     "error",
                     error={

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -91,6 +91,10 @@ class Watch:
     """What the cut under way must account for: all audio of the reply it cuts."""
     calls: dict[str, bool] = field(factory=dict)
     """Whether a tool call was answered on the wire, by id."""
+    called: set[tuple[int, str]] = field(factory=set)
+    """Calls, by how many replies had ended before, and by id."""
+    waiting: Counter[str] = field(factory=Counter)
+    """How many calls of an id wait for an answer."""
     told: set[str] = field(factory=set)
     """Items that were truncated or deleted."""
     cancelled: set[str] = field(factory=set)
@@ -102,6 +106,8 @@ class Watch:
     """The reply the vendor is generating, by what it said so far."""
     announced: dict[str, None] = field(factory=dict)
     """Replies the vendor began in an open session."""
+    items: set[str] = field(factory=set)
+    """Message items of replies, as the vendor announced them."""
     over: set[str] = field(factory=set)
     """Replies the vendor ended, or left for another one."""
     ids_are_unique: bool = True
@@ -167,6 +173,8 @@ class Watch:
         else:
             reply = event.get("response_id")
         reply = reply if isinstance(reply, str) and reply else None
+        if kind == "response.output_item.added" and isinstance(event.get("item"), dict):
+            self.items.add(str(event["item"].get("id")))
         if kind == "response.done":
             if reply is None or reply not in self.ended:
                 self.asked = None
@@ -238,15 +246,16 @@ class Watch:
 
     def _memory(self, item_id: str) -> None:
         assert self.dialect.capabilities.truncation, "this vendor cannot be told what was heard"
-        assert item_id in self.received_ms, f"an item without audio: {item_id}"
+        assert item_id in self.received_ms or item_id in self.items, f"of no reply: {item_id}"
         assert item_id not in self.told or not self.ids_are_unique, f"told twice: {item_id}"
         self.told.add(item_id)
 
     def _item(self, item: dict[str, Any]) -> None:
         if item["type"] == "function_call_output":
             assert isinstance(item["output"], str)
-            assert self.calls.get(item["call_id"]) is False, f"unknown or answered: {item}"
-            self.calls[item["call_id"]] = True
+            assert self.waiting[item["call_id"]] > 0, f"unknown or answered: {item}"
+            self.waiting[item["call_id"]] -= 1
+            self.calls[item["call_id"]] = not self.waiting[item["call_id"]]
 
     # What the application is told
 
@@ -277,7 +286,11 @@ class Watch:
                 self._part_of(effect.response_id)
                 assert effect.final or effect.response_id not in self.muted, "stale text"
             case ToolCall():
-                assert effect.call_id not in self.calls, f"called twice: {effect}"
+                # Servers may give an id again, but not within a reply.
+                call = (len(self.ended), effect.call_id)
+                assert call not in self.called, f"called twice: {effect}"
+                self.called.add(call)
+                self.waiting[effect.call_id] += 1
                 self.calls[effect.call_id] = False
             case FlushPlayback():
                 self._cut(effect)

@@ -291,7 +291,15 @@ CLOSES = [
     ("openai_ga", 1011, "", K.VENDOR, "vendor"),
     ("openai_ga", 1013, "", K.RATE_LIMIT, "vendor"),
     ("openai_ga", 3000, "invalid_request_error.invalid_api_key", K.AUTH, "vendor"),
+    ("openai_ga", 3000, "the model is not for this key", K.AUTH, "vendor"),
+    ("openai_ga", 1011, "The model is overloaded, try again", K.VENDOR, "vendor"),
+    ("openai_ga", 1013, "the model has insufficient_quota", K.RATE_LIMIT, "vendor"),
+    ("openai_ga", 1000, "insufficient_quota", K.QUOTA, "vendor"),
+    ("openai_ga", 1000, "the model said goodbye", K.TRANSPORT, "vendor"),
     ("openai_ga", 4000, "", K.CONFIG, "vendor"),
+    ("openai_ga", 4000, "invalid_request_error.invalid_model", K.MODEL, "vendor"),
+    ("openai_ga", 4000, "invalid_request_error.missing_model", K.MODEL, "vendor"),
+    ("openai_ga", 4000, "the model field is odd", K.CONFIG, "vendor"),
     ("openai_ga", 4999, "", K.TRANSPORT, "vendor"),
     ("openai_beta", 1001, "", K.EXPIRED, "vendor"),
     ("dashscope_omni", 1000, "", K.TRANSPORT, "vendor"),
@@ -387,3 +395,9 @@ def test_a_refusal_is_the_only_thing_a_failed_start_gives(dialect: str) -> None:
     talk.wire.close(0)
     (effect,) = talk.effects()
     assert isinstance(effect, StartRefused)
+
+
+@on(*OPENAI)
+def test_a_session_that_is_over_for_its_age_may_be_begun_anew(dialect: str) -> None:
+    found = Talk(dialect).open().say(error("over", code="session_expired")).vendor_error()
+    assert (found.kind, found.retryable) == (K.EXPIRED, True)

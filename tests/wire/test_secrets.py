@@ -138,3 +138,14 @@ def test_ends_have_no_frame(dialect: str) -> None:
     for event in talk.effects():
         assert isinstance(event, Event)
         assert event.raw is None
+
+
+@every_dialect
+def test_a_key_inside_json(dialect: str) -> None:
+    key = 'sk/"quoted"\\and-Schlüssel'
+    talk = Talk(dialect, Options(include_raw=True), secrets=(key,)).open()
+    for written in (json.dumps(key), json.dumps(key, ensure_ascii=False).replace("/", "\\/")):
+        text = f'you sent {{"Authorization": {written}}}'
+        talk.say(error(text, code="odd"))
+        talk.say(f'{{"type":"error","error":{{"message":{written}}}}}'.encode())
+    assert "quoted" not in shown(talk)

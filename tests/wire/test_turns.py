@@ -541,3 +541,28 @@ def test_an_idle_session_waits_for_ever(dialect: str) -> None:
 def test_errors_beside_a_reply_do_not_end_it(dialect: str) -> None:
     talk = Talk(dialect).open().say(created(), error("something"), audio(), done())
     assert [each[0] for each in talk.told()] == ["error", "audio", "audio end", "end"]
+
+
+@every_dialect
+def test_every_part_of_an_item_has_its_final_text(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created())
+    first, second = said_all("One."), {**said_all(" Two."), "content_index": 1}
+    parts = [{"type": "audio", "transcript": each} for each in ("One.", " Two.", " Three.")]
+    item = {"id": "A1", "type": "message", "content": parts}
+    talk.say(said("One."), first, first, {**said(" Two."), "content_index": 1}, second)
+    talk.say(item_done(item), second, done(output=[item]))
+    finals = [each for each in talk.told_of("text") if each[2]]
+    assert [each[1] for each in finals] == ["One.", " Two.", " Three."]
+
+
+@every_dialect
+def test_events_nobody_knows_are_signs_of_life_of_their_reply(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created())
+    unknown = {"type": "response.mcp_call.in_progress", "item_id": "M1"}
+    for _ in range(5):  # a long call of the vendor's own
+        talk.wait(20).say({**unknown, "response_id": "R1"}).wait(20).say(unknown)
+    assert talk.told() == []
+    talk.say({**unknown, "response_id": "R0"}).wait(29.9)
+    assert talk.told() == []
+    assert talk.wait(0.2).told_of("error") == [("error", "stalled", True)]
+    Talk(dialect).open().say(unknown)  # nothing runs

@@ -81,10 +81,14 @@ _ERRORS = ErrorTable(
         3000: _K.AUTH,
         4000: _K.CONFIG,
     },
+    # 4000 is any fault of the request; its reason names the error, as in "invalid_request_error.invalid_model".
+    telling_closes=frozenset({1001, 1009, 1011, 1012, 1013, 3000}),
     close_fragments=(
         ("maximum duration", _K.EXPIRED),
         ("invalid_api_key", _K.AUTH),
-        ("model", _K.MODEL),
+        ("invalid_model", _K.MODEL),
+        ("missing_model", _K.MODEL),
+        ("model_not_found", _K.MODEL),
         ("insufficient_quota", _K.QUOTA),
     ),
 )

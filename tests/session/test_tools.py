@@ -1,0 +1,96 @@
+"""The time limit of a tool holds whatever its handler does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+from typing import Any
+
+import pytest
+
+from realtime_core.tools import Tool, ToolHandler
+
+from .kit import CREATED, DONE, SETTLED, Line, steps
+
+LIMIT_S = 0.05
+
+
+def called(call_id: str = "C1", reply: str = "R1") -> dict[str, Any]:
+    item = {"type": "function_call", "call_id": call_id, "name": "look", "status": "completed"}
+    return {"type": "response.output_item.done", "response_id": reply, "item": item}
+
+
+async def call(handler: ToolHandler) -> Line:
+    tools = [Tool(name="look", handler=handler)]
+    line = await Line(tools=tools, tool_timeout_s=LIMIT_S).open()
+    await line.say(CREATED, called(), DONE)
+    return line
+
+
+def outputs(line: Line) -> list[str]:
+    return [event["item"]["output"] for event in line.transport.events if "item" in event]
+
+
+async def test_a_handler_that_cleans_up_slowly_is_answered_for_in_time() -> None:
+    cleaned = asyncio.Event()
+
+    async def look(name: str, arguments: dict[str, Any]) -> str:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(10 * LIMIT_S)
+            cleaned.set()
+        return ""
+
+    line = await call(look)
+    await asyncio.sleep(2 * LIMIT_S)
+    assert outputs(line) == ['{"error": "the tool did not answer in time"}']
+    assert not cleaned.is_set()
+    await asyncio.wait_for(cleaned.wait(), 5)  # it may end what it does
+    await line.agent.close()
+
+
+async def test_a_handler_that_will_not_be_cancelled_is_answered_for_in_time() -> None:
+    over = asyncio.Event()
+
+    async def look(name: str, arguments: dict[str, Any]) -> str:
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+        raise RuntimeError("nobody asks any more")
+
+    line = await call(look)
+    await asyncio.sleep(2 * LIMIT_S)
+    assert outputs(line) == ['{"error": "the tool did not answer in time"}']
+    await line.agent.close()
+    over.set()
+    await steps(SETTLED)
+
+
+async def test_the_answer_of_a_late_handler_is_nobodys(caplog: pytest.LogCaptureFixture) -> None:
+    async def look(name: str, arguments: dict[str, Any]) -> str:
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            return "at last"
+        return ""
+
+    line = await call(look)
+    await asyncio.sleep(2 * LIMIT_S)
+    assert len(outputs(line)) == 1
+    (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert record.getMessage() == "[test S1] tool look gave no answer within 0.05 s"
+    await line.agent.close()
+
+
+async def test_a_plain_function_sees_the_context_it_was_called_in() -> None:
+    tenant = contextvars.ContextVar("tenant", default="nobody")
+    tenant.set("ACME")
+    line = await call(lambda name, arguments: tenant.get())
+    for _ in range(100):
+        if not outputs(line):
+            await asyncio.sleep(0.01)
+    assert outputs(line) == ["ACME"]
+    await line.agent.close()
