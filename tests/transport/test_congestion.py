@@ -21,9 +21,9 @@ async def deaf_peer() -> AsyncIterator[str]:
         ws = web.WebSocketResponse()
         await ws.prepare(request)
         assert request.transport is not None
-        request.transport.pause_reading()  # type: ignore[attr-defined]
+        request.transport.pause_reading()
         await over.wait()
-        request.transport.resume_reading()  # type: ignore[attr-defined]
+        request.transport.resume_reading()
         async for _ in ws:
             pass
         return ws

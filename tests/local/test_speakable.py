@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_local.sentences import MAX_CHARACTERS, ascii_of, sentences_of
+from realtime_local.speakable import MAX_CHARACTERS, ascii_of, sentences_of
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\x00\x1b", "...", "-- !?", "\u200b"])
