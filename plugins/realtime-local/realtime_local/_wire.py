@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from attrs import define, field
 
 from realtime_core.arbiter import Arbiter, ReplyRequest
 from realtime_core.audio import pcm_ms
@@ -23,8 +22,6 @@ from realtime_core.errors import (
     SessionLostError,
 )
 from realtime_core.events import (
-    AssistantText,
-    AssistantTurnEnd,
     ErrorEvent,
     Initiator,
     SessionClose,
@@ -57,6 +54,7 @@ from realtime_local._frames import (
     to_json,
 )
 from realtime_local._memory import Memory
+from realtime_local._reply import LocalReply
 from realtime_local.engines import MODEL_RATE_HZ
 
 __all__ = ["ENGINE_SILENCE_LIMIT_S", "LOCAL", "MINIMUM_COMMIT_MS", "LocalWire"]
@@ -76,26 +74,6 @@ LOCAL = Capabilities(
     input_wire_rate_hz=MODEL_RATE_HZ,
 )
 """What the model in the box can do."""
-
-
-@define
-class _Reply:
-    """The reply under way."""
-
-    number: int
-    heard_from_at: float
-    calls: list[str] = field(factory=list)
-    """Names of the tools it called."""
-    speaking: bool = False
-    """Its item's audio has not ended."""
-
-    @property
-    def response_id(self) -> str:
-        return f"reply_{self.number}"
-
-    @property
-    def item_id(self) -> str:
-        return f"item_{self.number}"
 
 
 class LocalWire(WireProtocol):
@@ -139,7 +117,7 @@ class LocalWire(WireProtocol):
         self._arbiter = Arbiter()
         self._calls = CallBook()
         self._barge_in = BargeIn(vendor, self._effects.append, self._cut_memory, truncates=True)
-        self._reply: _Reply | None = None
+        self._reply: LocalReply | None = None
         self._replies = 0
         self._utterances: dict[str, float] = {}
         """Since when each utterance is being heard or recognised."""
@@ -185,7 +163,7 @@ class LocalWire(WireProtocol):
         self._commits += 1
         item_id = f"turn_{self._commits}"
         self._utterances[item_id] = now
-        self._arbiter.caller_started()  # nobody answers before the words are known
+        self._arbiter.caller_started(now)  # nobody answers before the words are known
         self._send("commit", item=item_id)
         return True
 
@@ -257,7 +235,7 @@ class LocalWire(WireProtocol):
         """Say when a cut has to be settled, or an engine is taken for dead."""
         if self.state is not WireState.OPEN:
             return None
-        waits = [self._barge_in.deadline, *self._silent_engines()]
+        waits = [self._barge_in.deadline, self._arbiter.hold_until, *self._silent_engines()]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -267,6 +245,7 @@ class LocalWire(WireProtocol):
         settle_at = self._barge_in.deadline
         if settle_at is not None and now >= settle_at:
             self._barge_in.settle_by_clock()
+        self._reply_next(now)
         if any(now >= due for due in self._silent_engines()):
             what = f"a speech engine or replier was silent for {ENGINE_SILENCE_LIMIT_S:.0f} s"
             self.fail(SessionLostError(what, kind=ErrorKind.STALLED), now)
@@ -320,7 +299,7 @@ class LocalWire(WireProtocol):
 
     def _on_speech_started(self, event: dict[str, Any], now: float) -> None:
         self._utterances[event["item"]] = _SPEAKING
-        self._arbiter.caller_started()
+        self._arbiter.caller_started(now)
         interrupts = self._interrupts and (self._reply is not None or self._barge_in.audible(now))
         if interrupts:
             self._cut(now)
@@ -373,9 +352,9 @@ class LocalWire(WireProtocol):
             return
         self._arbiter.started(asked_for=True)
         self._barge_in.finish()  # what was heard before must be settled: the reply follows from it
-        self._barge_in.ledger.forget_played(now)
+        self._barge_in.ledger.reply_began(now)
         self._replies += 1
-        self._reply = _Reply(self._replies, now)
+        self._reply = LocalReply(self._replies, now)
         parts = (self._tenant_instructions, self._instructions, request.instructions or "")
         history = self._memory.messages()
         self._send(
@@ -386,7 +365,7 @@ class LocalWire(WireProtocol):
             is_greeting=not history or history[-1].role == "assistant",
         )
 
-    def _current(self, number: int, now: float) -> _Reply | None:
+    def _current(self, number: int, now: float) -> LocalReply | None:
         reply = self._reply
         if reply is None or reply.number != number:
             return None
@@ -400,7 +379,7 @@ class LocalWire(WireProtocol):
         text = event["text"]
         fragment = f" {text}" if self._memory.text_of(reply.item_id) else text
         self._memory.began_saying(reply.item_id, text)
-        self._text(reply, fragment, final=False)
+        self._effects.append(reply.text(self.vendor, fragment, final=False))
 
     def _on_audio(self, number: int, pcm: bytes, now: float) -> None:
         reply = self._current(number, now)
@@ -467,33 +446,14 @@ class LocalWire(WireProtocol):
             return
         text = self._memory.text_of(reply.item_id)
         if text:
-            self._text(reply, text, final=True)
+            self._effects.append(reply.text(self.vendor, text, final=True))
         if reply.speaking and status != "cancelled":
             self._effects.append(AudioEnd(reply.item_id, reply.response_id))
         if not reply.speaking and status == "cancelled":  # nobody heard a word of it
             self._memory.cut(reply.item_id, 0)
         self._arbiter.ended()
         self._calls.reply_ended(reply.response_id, cut=status == "cancelled")
-        self._barge_in.turn_ended(
-            AssistantTurnEnd(
-                vendor=self.vendor,
-                response_id=reply.response_id,
-                status=status,
-                usage=None,
-                tool_names=tuple(reply.calls),
-            )
-        )
-
-    def _text(self, reply: _Reply, text: str, *, final: bool) -> None:
-        self._effects.append(
-            AssistantText(
-                vendor=self.vendor,
-                text=text,
-                final=final,
-                item_id=reply.item_id,
-                response_id=reply.response_id,
-            )
-        )
+        self._barge_in.turn_ended(reply.end(self.vendor, status))
 
     # Pieces
 
