@@ -35,7 +35,7 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the developer's own keys and proxies out of the environment."""
-    keep = {"REALTIME_WHEELS"}
+    keep = {"REALTIME_CALLS", "REALTIME_CALLS_CACHE", "REALTIME_CALLS_REQUIRED", "REALTIME_WHEELS"}
     for name in list(os.environ):
         if name in keep:
             continue

@@ -138,6 +138,27 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def calls(session: nox.Session) -> None:
+    """
+    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip and sipp too. Needs root and apt.
+
+    Skips with the reason where they cannot be had, and fails there with REALTIME_CALLS_REQUIRED=1.
+    """
+    session.install(*EDITABLES, "-e", "plugins/realtime-telephony", *_group("test"))
+    environment = {**_environment(session), "REALTIME_CALLS": "1"}
+    said = session.run(
+        "python", "-m", "tests.telephony.real.parts",
+        env=environment, silent=True, success_codes=[0, 3],
+    )  # fmt: skip
+    session.log("%s", str(said).strip())
+    if "cannot be had" in str(said):
+        if os.environ.get("REALTIME_CALLS_REQUIRED") == "1":
+            session.error("real calls are required here")
+        session.skip(str(said).strip())
+    session.run("pytest", "-s", *(session.posargs or ["tests/telephony/real"]), env=environment)
+
+
+@nox.session(default=False)
 def properties(session: nox.Session) -> None:
     """Look for broken properties at length: 5,000 conversations and 100,000 damaged frames a dialect, half an hour."""
     session.install(*EDITABLES, *_group("test"))

@@ -10,7 +10,7 @@ from blockbuster import blockbuster_ctx
 
 from realtime_core import Options, new_agent_from_credential
 
-PACKAGES = ["realtime_core", "realtime_openai", "realtime_aliyun"]
+PACKAGES = ["realtime_core", "realtime_openai", "realtime_aliyun", "realtime_telephony"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -109,7 +109,7 @@ def test_the_end_mark_is_where_the_audio_ends_and_none_when_all_was_played() -> 
     queue.give(pcm(FRAME + 1))
     assert queue.end_mark() == 1
     assert queue.end_mark() == 1
-    assert shape(queue.outgoing(0)) == [2 * FRAME, "mark 1"]
+    assert shape(queue.outgoing(0)) == [FRAME, FRAME, "mark 1"]
     queue.mark_played(1, 0.04)
     assert queue.end_mark() is None
     assert queue.played(0.04) == FRAME + 1

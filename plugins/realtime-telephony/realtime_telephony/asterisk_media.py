@@ -206,9 +206,7 @@ def parse_event(text: str) -> MediaEvent:
         message = json.loads(text)
     except (ValueError, RecursionError):
         return Ignored("not JSON")
-    if not isinstance(message, dict):
-        return Ignored("not a JSON object")
-    return _event(message.get("event"), message)
+    return _event(message.get("event"), message)  # an object: it began with a brace
 
 
 def _plain_fields(name: str, rest: str) -> dict[str, Any]:

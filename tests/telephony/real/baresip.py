@@ -18,6 +18,7 @@ MODULES: Final = "/usr/lib/baresip/modules"
 LIFE_S: Final = 900  # it quits by itself then, whatever becomes of the test
 CONNECT_TIMEOUT_S: Final = 5.0
 REPLY_TIMEOUT_S: Final = 5.0
+STOP_TIMEOUT_S: Final = 1.0  # it waits longer than that for a peer that is gone
 
 CONFIG: Final = """poll_method epoll
 sip_listen 127.0.0.1:{sip_port}
@@ -138,7 +139,7 @@ class Baresip:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
         if self._program is not None:
-            await asyncio.to_thread(self._program.stop)
+            await asyncio.to_thread(self._program.stop, STOP_TIMEOUT_S)
 
     async def _wait_for(self, known: int, timeout_s: float, **fields: Any) -> dict[str, Any]:
         async with asyncio.timeout(timeout_s):

@@ -93,13 +93,13 @@ class Program:
         self._process.kill()
         self._process.wait(STOP_TIMEOUT_S)
 
-    def stop(self) -> None:
-        """End it in order, and otherwise by force; idempotent."""
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End it in order, and after a time by force; idempotent."""
         if self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(STOP_TIMEOUT_S)
+            self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
 
