@@ -14,7 +14,15 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-VENDOR_VARIABLES = ("OPENAI_", "AZURE_OPENAI_", "DASHSCOPE_", "REALTIME_")
+VENDOR_VARIABLES = (
+    "OPENAI_",
+    "AZURE_OPENAI_",
+    "DASHSCOPE_",
+    "PLIVO_",
+    "REALTIME_",
+    "TELNYX_",
+    "TWILIO_",
+)
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY", "NO_PROXY")
 
 # Every Python block of the README and of the documentation is a test; a page may say `<!-- skip: next -->`.

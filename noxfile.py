@@ -167,6 +167,19 @@ def properties(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def witnesses(session: nox.Session) -> None:
+    """Let pipecat's serializers and the vendors' own packages judge the media streams; installs 520 MB."""
+    session.install(*_group("witnesses"))
+    # pipecat pins soxr 1.0, which has no vr=; it only needs to be imported beside ours.
+    plugins = [part for path in sorted(ROOT.glob("plugins/*")) for part in ("-e", str(path))]
+    session.install("--no-deps", "soxr>=1.1", "-e", ".", *plugins)
+    session.run(
+        "pytest", "-m", "witnesses", "tests/telephony/witnesses", *session.posargs,
+        env=_environment(session),
+    )  # fmt: skip
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Run the benchmarks (by name only: the figures need a quiet machine)."""
     session.install(*EDITABLES, *_group("bench"))

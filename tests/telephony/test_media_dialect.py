@@ -37,7 +37,10 @@ async def test_each_start_is_recognised_as_its_own_vendors(
         {"event": "start", "start": []},
         {"event": "start", "start": {"streamSid": "MZ1"}},
         {"event": "start", "start": {"streamSid": 1, "callSid": 2}},
-        {"event": "start", "start": {"stream_sid": "1", "call_sid": "2"}},  # Exotel: not one of ours
+        {
+            "event": "start",
+            "start": {"stream_sid": "1", "call_sid": "2"},
+        },  # Exotel: not one of ours
         {"event": "media", "start": {"streamSid": "MZ1", "callSid": "CA1"}},
     ],
 )
@@ -71,7 +74,8 @@ async def test_rates_we_cannot_carry_are_refused() -> None:
         )
     with pytest.raises(ConfigError, match="8000 Hz, got 16000"):
         read_start(
-            TWILIO, FakeTwilio().start(mediaFormat={"encoding": "audio/x-mulaw", "sampleRate": "16000"})
+            TWILIO,
+            FakeTwilio().start(mediaFormat={"encoding": "audio/x-mulaw", "sampleRate": "16000"}),
         )
 
 
@@ -121,7 +125,9 @@ async def test_parameters_are_bounded() -> None:
     assert len(info.parameters) == 64
     assert {len(value) for value in info.parameters.values()} == {1024}
     odd = {"a": {"b": 1}, "c": None, "d": 4}
-    assert read_start(TWILIO, FakeTwilio().start(customParameters=odd)).info.parameters == {"d": "4"}
+    assert read_start(TWILIO, FakeTwilio().start(customParameters=odd)).info.parameters == {
+        "d": "4"
+    }
 
 
 @pytest.mark.parametrize("call_id", ["", "../Account", "a b", "CA1\n", "x" * 300, 7, None])

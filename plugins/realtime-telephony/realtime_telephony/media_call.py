@@ -15,7 +15,7 @@ from realtime_telephony.media_dialect import DIALECTS, MediaDialect, detect
 from realtime_telephony.media_frames import StreamStarted, parse_json, read_start
 from realtime_telephony.media_hang_up import CallControl, VendorAccount
 from realtime_telephony.media_signature import RequestCheck
-from realtime_telephony.media_socket import CLOSE_TIMEOUT_S, MediaSocket, SocketEnd
+from realtime_telephony.media_socket import CLOSE_TIMEOUT_S, NEVER_WAIT, MediaSocket, SocketEnd
 from realtime_telephony.media_stream import MediaStreamLeg, StreamLimits
 
 __all__ = ["MESSAGES_BEFORE_START", "START_TIMEOUT_S", "StreamRefusedError", "media_stream_call"]
@@ -83,7 +83,10 @@ async def media_stream_call(
         raise web.HTTPForbidden(text="no valid signature or token\n")
     limits = limits or StreamLimits()
     response = web.WebSocketResponse(
-        timeout=CLOSE_TIMEOUT_S, max_msg_size=limits.message_bytes, compress=False
+        timeout=CLOSE_TIMEOUT_S,
+        max_msg_size=limits.message_bytes,
+        compress=False,
+        writer_limit=NEVER_WAIT,
     )
     if not response.can_prepare(request).ok:
         raise web.HTTPBadRequest(text="expected a WebSocket upgrade\n")
@@ -91,6 +94,8 @@ async def media_stream_call(
     socket = MediaSocket(response, request)
     try:
         started = await _wait_for_start(socket, dialects, start_timeout_s)
+        # The first call on a law builds its tables, some 40 ms of work that other calls must not hear.
+        await asyncio.to_thread(started.plays.encode, b"")
     except RealtimeError as error:
         await socket.close(_POLICY_VIOLATION)
         raise StreamRefusedError(str(error), response, error.kind) from None

@@ -23,6 +23,7 @@ from realtime_core.credentials import secret, setting
 from realtime_core.errors import ConfigError, ConnectError, ErrorKind
 
 __all__ = [
+    "ACCOUNTS",
     "REST_TIMEOUT_S",
     "CallControl",
     "PlivoAccount",
@@ -230,6 +231,14 @@ class PlivoAccount(VendorAccount):
     def had_ended(self, status: int, codes: frozenset[str]) -> bool:
         """404."""
         return status == 404
+
+
+ACCOUNTS: Final[Mapping[str, type[VendorAccount]]] = {
+    "twilio": TwilioAccount,
+    "telnyx": TelnyxAccount,
+    "plivo": PlivoAccount,
+}
+"""By the name of the dialect, for `load_credential`."""
 
 
 @final

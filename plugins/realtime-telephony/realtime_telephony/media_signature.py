@@ -31,7 +31,7 @@ RequestCheck = Callable[[web.BaseRequest], bool]
 MIN_TOKEN_LENGTH: Final = 16
 """Shorter shared tokens are refused."""
 _PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
-_TWIN: Final = {"wss": "https", "https": "wss", "ws": "http", "http": "ws"}
+_SCHEMES: Final = ("wss", "https", "ws", "http")
 
 
 def twilio_signature(auth_token: str, url: str, params: Mapping[str, str] | None = None) -> str:
@@ -81,11 +81,11 @@ def _requested(request: web.BaseRequest, public_url: str) -> str:
 
 
 def _spellings(url: str) -> Iterator[str]:
-    """Give the ways vendors spell a URL when they sign it: scheme of the page or of the socket, the port or none."""
+    """Give the ways vendors spell a URL when they sign it: any scheme, the port or none."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
-    for scheme in (parts.scheme, _TWIN.get(parts.scheme, parts.scheme)):
-        for netloc in dict.fromkeys((parts.netloc, host, f"{host}:{_PORTS.get(scheme, 443)}")):
+    for scheme in _SCHEMES:
+        for netloc in dict.fromkeys((parts.netloc, host, f"{host}:{_PORTS[scheme]}")):
             yield urlunsplit((scheme, netloc, parts.path, parts.query, ""))
 
 
@@ -131,8 +131,9 @@ class PlivoSignature:
     """
     Checks `X-Plivo-Signature-V3` of the upgrade.
 
-    The vendor's overview says that the upgrade is signed where that is configured, and not how the URL is spelt: a guess, the
-    same as for its webhooks. A shared token is the surer way.
+    The vendor's overview says that the upgrade is signed where that is configured, and not how the URL is spelt. A guess: as
+    for its webhooks, or as the handler of its own plivo-stream-sdk 0.1.1 checks it, which is `http` with `/websocket` behind
+    the path. A shared token is the surer way.
 
     Args:
         auth_token: Of the account.
@@ -153,7 +154,9 @@ class PlivoSignature:
         if not nonce:
             return False
         url = _requested(request, self.public_url)
-        expected = [plivo_signature_v3(self.auth_token, each, nonce) for each in _spellings(url)]
+        path, question, query = url.partition("?")
+        tried = [*_spellings(url), *_spellings(f"{path}/websocket{question}{query}")]
+        expected = [plivo_signature_v3(self.auth_token, each, nonce) for each in tried]
         return _any_equal((each.strip() for each in given), *expected)
 
 

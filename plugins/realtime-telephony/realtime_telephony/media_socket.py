@@ -9,8 +9,10 @@ from typing import Final, Literal
 from aiohttp import WebSocketError, WSMsgType, web
 from attrs import frozen
 
-__all__ = ["CLOSE_TIMEOUT_S", "MAX_BACKLOG_BYTES", "MediaSocket", "SocketEnd"]
+__all__ = ["CLOSE_TIMEOUT_S", "MAX_BACKLOG_BYTES", "NEVER_WAIT", "MediaSocket", "SocketEnd"]
 
+NEVER_WAIT: Final = 2**62
+"""For `WebSocketResponse(writer_limit=)`: writing never waits for room, in bytes."""
 CLOSE_TIMEOUT_S: Final = 1.5
 """How long the peer's close frame is awaited."""
 MAX_BACKLOG_BYTES: Final = 1024 * 1024
@@ -34,7 +36,7 @@ class MediaSocket:
     Wraps a prepared `WebSocketResponse`.
 
     Args:
-        response: Prepared, with `autoping`.
+        response: Prepared, with `autoping` and `writer_limit=NEVER_WAIT`.
         request: It came from.
     """
 
@@ -49,8 +51,7 @@ class MediaSocket:
         """Write a text message at once; harmless when the connection is gone."""
         if self.response.closed:
             return
-        # aiohttp's coroutine writes in its first step and waits only when buffers are full; that wait is left out, and
-        # `congested` tells.
+        # aiohttp's coroutine writes in its first step; NEVER_WAIT keeps it from a second one, and `congested` tells.
         step = self.response.send_frame(text, WSMsgType.TEXT)
         try:
             step.send(None)

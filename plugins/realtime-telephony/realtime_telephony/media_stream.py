@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Final, final
+from typing import Final, Literal, final
 
 from aiohttp import web
 from attrs import frozen
@@ -16,6 +16,7 @@ from realtime_core.clock import Clock, LoopClock, Timer
 from realtime_core.errors import RealtimeError
 from realtime_telephony.leg import (
     CallerAudio,
+    CallInfo,
     CallLeg,
     DigitPressed,
     LegCapabilities,
@@ -91,10 +92,10 @@ class MediaStreamLeg(CallLeg):
         limits: StreamLimits | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.info = started.info
-        self.codec = started.plays.codec
-        self.sample_rate_hz = started.plays.sample_rate_hz
-        self.capabilities = LegCapabilities(
+        self.info: CallInfo = started.info
+        self.codec: Literal["pcm", "g711_ulaw", "g711_alaw"] = started.plays.codec
+        self.sample_rate_hz: int = started.plays.sample_rate_hz
+        self.capabilities: LegCapabilities = LegCapabilities(
             owns_clock=True,
             ahead_ms=_AHEAD_MS,
             flush=True,

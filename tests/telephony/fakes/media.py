@@ -12,14 +12,15 @@ import base64
 import contextlib
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import aiohttp
 
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 
-CODECS = {
+Codec = Callable[[bytes], bytes]
+CODECS: dict[str, tuple[Codec, Codec, int]] = {
     "ulaw": (ulaw_encode, ulaw_decode, 1),
     "alaw": (alaw_encode, alaw_decode, 1),
     "l16": (bytes, bytes, 2),
@@ -442,6 +443,6 @@ async def eventually(condition: Any, within_s: float = 3.0) -> None:
     """Wait for something that another task brings about."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - whatever it is
                 await asyncio.sleep(0.002)
     assert condition()
