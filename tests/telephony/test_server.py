@@ -604,6 +604,12 @@ async def test_peers_not_allowed_are_not_heard() -> None:
         assert ours.talk.legs == []
 
 
+async def test_peers_allowed_are_heard() -> None:
+    ports = "[server.audiosocket]\nport = 0\nallowed_peers = ['127.0.0.0/8']\n"
+    async with served(routing(ports=ports)) as ours, AudioSocketCaller(ours.audiosocket):
+        await ours.up(1)
+
+
 # Questions
 
 

@@ -86,7 +86,8 @@ class AudioSocketConnection(asyncio.Protocol):
         """Set the socket up: no delay, little hidden in the kernel, and a dead peer noticed."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - by create_server
         self._transport = transport
-        peer: str = transport.get_extra_info("peername")[0]
+        name = transport.get_extra_info("peername")
+        peer: str = name[0] if name else ""  # nothing, when it has gone again already
         if self._admits is not None and not self._admits(peer):
             self.end(LegClosed("protocol", f"{peer} is not among those who may connect"))
             return
