@@ -108,8 +108,8 @@ class AsteriskWebSocketLeg(CallLeg):
     ) -> None:
         self.info = info
         self.capabilities = _CAPABILITIES
-        self.sample_rate_hz = SAMPLE_RATES_HZ[start.format]
-        self.codec = _CODECS.get(start.format, "pcm")
+        self.sample_rate_hz: int = SAMPLE_RATES_HZ[start.format]
+        self.codec: Literal["pcm", "g711_ulaw", "g711_alaw"] = _CODECS.get(start.format, "pcm")
         self._socket = socket
         self._transport = transport
         self._control: ControlFormat = control

@@ -71,14 +71,14 @@ class AudioSocketConnection(asyncio.Protocol):
         """The UUID; cancelled when the call ended first."""
         self.rate: asyncio.Future[int] = loop.create_future()
         """Rate of the first audio; cancelled likewise."""
-        self.inbox = Inbox()
+        self.inbox: Inbox = Inbox()
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed."""
         self._admits = admits
         self._decoder = AudioSocketDecoder()
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
-        self.frames_dropped = 0
+        self.frames_dropped: int = 0
 
     # what asyncio calls
 
