@@ -161,7 +161,7 @@ def calls(session: nox.Session) -> None:
 
     Skips with the reason where they cannot be had, and fails there with REALTIME_CALLS_REQUIRED=1.
     """
-    session.install(*EDITABLES, "-e", "plugins/realtime-telephony", *_group("test"))
+    session.install(*EDITABLES, *_group("test"))
     environment = {**_environment(session), "REALTIME_CALLS": "1"}
     said = session.run(
         "python", "-m", "tests.telephony.real.parts",
