@@ -40,6 +40,7 @@ from realtime_local.engines import (
     Synthesiser,
     TurnRequest,
 )
+from realtime_local.lead import without_lead
 
 __all__ = ["EngineRoom", "Engines"]
 
@@ -96,6 +97,8 @@ class EngineRoom:
         self._recognising: asyncio.Task[None] | None = None
         self._to_recognise: deque[tuple[str, bytes]] = deque()
         self._replying: tuple[int, asyncio.Task[None]] | None = None
+        self._speaks = 0
+        """The reply of which something was spoken last."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._utterances = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -309,7 +312,11 @@ class EngineRoom:
         if not text.strip():
             return
         self._say("say", reply=number, text=text)
-        chunks = self._engines.synthesiser.speak(text, self._engines.voice)
+        voice = self._engines.synthesiser
+        chunks = voice.speak(text, self._engines.voice)
+        # Between sentences the silence is a pause; before the first it is only late.
+        first, self._speaks = self._speaks != number, number
+        audible = without_lead(chunks, voice.sample_rate_hz) if first else chunks
         loop = asyncio.get_running_loop()
         gone = False
 
@@ -319,7 +326,7 @@ class EngineRoom:
 
         def run() -> None:
             try:
-                for pcm in chunks:
+                for pcm in audible:
                     if gone or self._ended:
                         return
                     loop.call_soon_threadsafe(pass_on, pcm)

@@ -22,7 +22,7 @@ from .vocabulary import check_grammar, dictionary_of, grammar_words
 
 __all__ = ["NOISE_FLOOR", "SCORE_THRESHOLD", "SphinxRecogniser"]
 
-SCORE_THRESHOLD: Final = 0.54
+SCORE_THRESHOLD: Final = 0.55
 """
 Least score of a sentence of the grammar.
 
@@ -129,7 +129,9 @@ def _grammar_decoder(grammar: str, pronunciations: Mapping[str, str]) -> Any:
     with tempfile.TemporaryDirectory(prefix="realtime-local-") as folder:
         path = Path(folder, "words.dict")
         path.write_text(dictionary_of(words, pronunciations), encoding="utf-8")
-        decoder = _decoder(lm=None, dict=str(path))
+        # The search for a better path through what was found costs more than all the rest, in one go and with Python's
+        # lock held, and finds nothing better in a grammar.
+        decoder = _decoder(lm=None, dict=str(path), bestpath=False)
     try:
         decoder.add_jsgf_string(_GRAMMAR, grammar)
     except (RuntimeError, ValueError) as error:
