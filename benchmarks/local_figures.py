@@ -9,7 +9,15 @@ from attrs import frozen
 
 from benchmarks.report import table
 
-__all__ = ["BargeInTimes", "LocalCpu", "TurnTimes", "Turns", "cpu_table", "cuts_table", "turns_table"]
+__all__ = [
+    "BargeInTimes",
+    "LocalCpu",
+    "TurnTimes",
+    "Turns",
+    "cpu_table",
+    "cuts_table",
+    "turns_table",
+]
 
 
 @frozen(kw_only=True)

@@ -127,10 +127,15 @@ async def desk() -> AsyncIterator[Desk]:
     """Open a session and its line."""
     marks = Marks()
     told: list[Callable[[Event], None]] = []
+
+    def on_event(event: Event) -> None:
+        for tell in told:
+            tell(event)
+
     options = Options(
         input_sample_rate=RATE_HZ,
         output_sample_rate=RATE_HZ,
-        on_event=lambda event: [tell(event) for tell in told],
+        on_event=on_event,
         vendor={
             "recogniser": lambda grammar: TimedRecogniser(grammar, marks),
             "replier": TimedReplier(ScriptReplier(demo_script()), marks),
