@@ -22,12 +22,12 @@ from .vocabulary import check_grammar, dictionary_of, grammar_words
 
 __all__ = ["NOISE_FLOOR", "SCORE_THRESHOLD", "SphinxRecogniser"]
 
-SCORE_THRESHOLD: Final = 0.54
+SCORE_THRESHOLD: Final = 0.56
 """
 Least score of a sentence of the grammar.
 
-Right sentences score 0.56 to 0.80, forced ones mostly 0.15 to 0.51; through a telephone's band 0.49 to 0.81 and up to
-0.59, so that more is lost and more is let through there. Measured by `python -m benchmarks local_recognition`.
+Right sentences score 0.58 to 0.85, forced ones mostly 0.17 to 0.56; through a telephone's band 0.52 to 0.86 and up to
+0.60, so that more is lost and more is let through there. Measured by `python -m benchmarks local_recognition`.
 """
 NOISE_FLOOR: Final = 60.0
 """Standard deviation of the noise added, of 32768."""
@@ -47,7 +47,7 @@ class SphinxRecogniser(Recogniser):
     """
     Recognises US English.
 
-    With a grammar: 20 ms to make (80 ms for a grammar not seen before), 20 to 50 ms a second of speech. Free speech
+    With a grammar: 20 ms to make (80 ms for a grammar not seen before), 20 to 60 ms a second of speech. Free speech
     shares one decoder between all sessions, which takes 0.5 s to load and 150 MB, and, at the end of an utterance,
     holds Python's lock for up to half a second. Make it, too, in a worker thread.
 
@@ -129,7 +129,9 @@ def _grammar_decoder(grammar: str, pronunciations: Mapping[str, str]) -> Any:
     with tempfile.TemporaryDirectory(prefix="realtime-local-") as folder:
         path = Path(folder, "words.dict")
         path.write_text(dictionary_of(words, pronunciations), encoding="utf-8")
-        decoder = _decoder(lm=None, dict=str(path))
+        # The search for a better path through what was found costs more than all the rest, in one go and with Python's
+        # lock held, and finds nothing better in a grammar.
+        decoder = _decoder(lm=None, dict=str(path), bestpath=False)
     try:
         decoder.add_jsgf_string(_GRAMMAR, grammar)
     except (RuntimeError, ValueError) as error:
