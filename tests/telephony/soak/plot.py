@@ -12,11 +12,12 @@ from tests.telephony.soak.runs import Overnight
 __all__ = ["draw_gaps"]
 
 _WIDTH, _HEIGHT = 720, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 46, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 20, 46, 50
 _COLOURS: Final = ("#0b6fb8", "#c2410c", "#666666")
 _MOST_MS: Final = 120.0
 _LEAST_SHARE: Final = 1e-5
 _STEP_MS: Final = 0.25
+_SHARES: Final = ("all", "1 in 10", "1 in 100", "1 in 1,000", "1 in 10,000", "1 in 100,000")
 
 
 def _x(ms: float) -> float:
@@ -47,20 +48,18 @@ def draw_gaps(run: Overnight) -> str:
     """Draw the long run: one line a leg, and one for the file that Asterisk played beside them."""
     lines = [(call.extension, call.stretches.gaps_ms) for call in run.calls]
     lines.append(("Asterisk plays a file", run.reference_stretches.gaps_ms))
+    title = f"Gaps between packets to the phone while speech plays, a call of {run.seconds:.0f} s"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="18" font-size="14">Gaps between packets to the phone while speech plays, a call of'
-        f" {run.seconds:.0f} s</text>",
+        f'<text x="{_LEFT}" y="18" font-size="14">{title}</text>',
     ]
-    for ms in range(0, int(_MOST_MS) + 1, 20):
-        parts.append(
-            f'<path d="M{_x(ms):.1f},{_TOP}V{_HEIGHT - _BOTTOM}" stroke="#dddddd"/>'
-            f'<text x="{_x(ms):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{ms} ms</text>'
-        )
-    for exponent, name in enumerate(
-        ("all", "1 in 10", "1 in 100", "1 in 1000", "1 in 10^4", "1 in 10^5")
-    ):
+    parts += [
+        f'<path d="M{_x(ms):.1f},{_TOP}V{_HEIGHT - _BOTTOM}" stroke="#dddddd"/>'
+        f'<text x="{_x(ms):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{ms} ms</text>'
+        for ms in range(0, int(_MOST_MS) + 1, 20)
+    ]
+    for exponent, name in enumerate(_SHARES):
         y = _y(10.0**-exponent)
         parts.append(
             f'<path d="M{_LEFT},{y:.1f}H{_WIDTH - _RIGHT}" stroke="#dddddd"/>'
