@@ -156,7 +156,7 @@ def docs(session: nox.Session) -> None:
 
 def _real_parts(session: nox.Session) -> dict[str, str | None]:
     """Install what real calls need, and skip the session with the reason where that cannot be had."""
-    session.install(*EDITABLES, "-e", "plugins/realtime-telephony", *_group("test"))
+    session.install(*EDITABLES, *_group("test"))
     environment = {**_environment(session), "REALTIME_CALLS": "1"}
     said = session.run(
         "python", "-m", "tests.telephony.real.parts",

@@ -165,8 +165,10 @@ class EngineRoom:
         self._wakeup.set()
         if tasks:
             await asyncio.wait(tasks, timeout=2)
-        await self._engines.replier.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        try:
+            await self._engines.replier.close()
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     # The caller
 

@@ -192,7 +192,7 @@ class ManualTurn:
         _expect_at_least(1, max_ms=max_ms)
         self._max_bytes = max_ms * _BYTES_A_MS
         self._pcm = bytearray()
-        self.dropped_bytes = 0
+        self.dropped_bytes: int = 0
         """How much was too old to be kept, of all turns."""
 
     @property

@@ -78,7 +78,7 @@ class AudioSocketLeg(CallLeg):
         sample_rate_hz: int,
         clock: Clock | None = None,
     ) -> None:
-        self.info = CallInfo(leg="audiosocket", call_id=str(call_id))
+        self.info: CallInfo = CallInfo(leg="audiosocket", call_id=str(call_id))
         self.capabilities = _CAPABILITIES
         self.sample_rate_hz = sample_rate_hz
         self._connection = connection
@@ -168,7 +168,7 @@ class AudioSocketListener:
         self._admits = admits
         self._server: asyncio.Server | None = None
         self._calls: dict[asyncio.Task[None], AudioSocketConnection] = {}
-        self.refused = 0
+        self.refused: int = 0
         """How many connections never became a call."""
 
     @property
