@@ -7,13 +7,20 @@ import re
 import subprocess
 import sys
 import wave
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUESTION = EXAMPLES / "audio" / "question.wav"
 LIMIT_S = 30
+
+any_voice = pytest.mark.skipif(
+    which("flite") is None and which("espeak-ng") is None and find_spec("espeakng_loader") is None,
+    reason="no speech synthesis: neither flite nor espeak-ng nor espeakng-loader is there",
+)
 
 
 def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -114,6 +121,21 @@ def test_phone_loop_tells_how_much_of_the_answer_was_heard(tmp_path: Path) -> No
     received = re.search(r"pushed, (\d+) ms received", done.stdout)
     assert received is not None
     assert abs(2 * (heard_ms + cut_ms) - int(received[1])) < 40  # the parrot said it twice
+
+
+@any_voice
+def test_local_desk_books_a_table_and_is_cut_off(tmp_path: Path) -> None:
+    done = run("local_desk.py", "--speed", "5", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in said].count("caller") == 7
+    assert len([line for line in said if line.startswith("interrupted:")]) == 1
+    assert "calls book_table({'people': 4, 'day': 'friday', 'time': '19:30'})" in said
+    assert said[-2:] == [
+        "assistant: Thank you for your call. Good bye.",
+        "booked: 4 people, friday at 19:30",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
