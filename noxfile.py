@@ -154,14 +154,9 @@ def docs(session: nox.Session) -> None:
     session.log("documentation: %s", out / "index.html")
 
 
-@nox.session(default=False)
-def calls(session: nox.Session) -> None:
-    """
-    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip and sipp too. Needs root and apt.
-
-    Skips with the reason where they cannot be had, and fails there with REALTIME_CALLS_REQUIRED=1.
-    """
-    session.install(*EDITABLES, "-e", "plugins/realtime-telephony", *_group("test"))
+def _real_parts(session: nox.Session) -> dict[str, str | None]:
+    """Install what real calls need, and skip the session with the reason where that cannot be had."""
+    session.install(*EDITABLES, *_group("test"))
     environment = {**_environment(session), "REALTIME_CALLS": "1"}
     said = session.run(
         "python", "-m", "tests.telephony.real.parts",
@@ -172,7 +167,29 @@ def calls(session: nox.Session) -> None:
         if os.environ.get("REALTIME_CALLS_REQUIRED") == "1":
             session.error("real calls are required here")
         session.skip(str(said).strip())
+    return environment
+
+
+@nox.session(default=False)
+def calls(session: nox.Session) -> None:
+    """
+    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip and sipp too. Needs root and apt.
+
+    Skips with the reason where they cannot be had, and fails there with REALTIME_CALLS_REQUIRED=1.
+    """
+    environment = _real_parts(session)
     session.run("pytest", "-s", *(session.posargs or ["tests/telephony/real"]), env=environment)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """
+    Measure real calls: one of ten minutes, twenty at once, and as many as go; half an hour. Needs what `calls` needs.
+
+    Prints a report, and fails when a limit is missed. `nox -s soak -- parallel --calls 40` runs a part.
+    """
+    environment = _real_parts(session)
+    session.run("python", "-m", "tests.telephony.soak", *session.posargs, env=environment)
 
 
 @nox.session(default=False)

@@ -18,7 +18,8 @@ from attrs import frozen
 
 from realtime_core.backends.soxr import SoxrResampler
 from realtime_core.errors import ConfigError
-from realtime_local.endpointing import Endpointing, SpeechEnded
+from realtime_local._listener import PAUSE_MS
+from realtime_local.endpointing import Endpointing, SpeechEnded, SpeechPaused
 from realtime_local.engines import MODEL_RATE_HZ, Synthesiser
 from realtime_local.espeak import EspeakLibrarySynthesiser
 from realtime_local.flite import FliteSynthesiser
@@ -107,11 +108,21 @@ def telephone(pcm: bytes) -> bytes:
 
 
 def heard_by_endpointing(pcm: bytes) -> bytes:
-    """Cut the utterances out of a recording as a session does, and join them."""
+    """Cut the utterances out of a recording as a session gives them to be recognised, and join them."""
     detector = WebrtcDetector()
-    endpointing = Endpointing(frame_ms=detector.frame_ms, frames_to_start=detector.frames_to_start)
-    found = [endpointing.judge(frame, detector.is_speech(frame)) for frame in endpointing.cut(pcm)]
-    return b"".join(each.pcm for each in found if isinstance(each, SpeechEnded))
+    endpointing = Endpointing(
+        frame_ms=detector.frame_ms, frames_to_start=detector.frames_to_start, pause_ms=PAUSE_MS
+    )
+    utterances, paused = [], b""
+    for frame in endpointing.cut(pcm):
+        match endpointing.judge(frame, detector.is_speech(frame)):
+            case SpeechPaused(pcm=so_far):
+                paused = so_far
+            case SpeechEnded():
+                utterances.append(paused)
+            case _:
+                pass
+    return b"".join(utterances)
 
 
 def _spoken(synthesiser: Synthesiser, voice: str, text: str) -> bytes:

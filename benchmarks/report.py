@@ -16,12 +16,14 @@ __all__ = [
     "modes_table",
     "sessions_table",
     "sockets_table",
+    "table",
     "timings_table",
     "understood_table",
 ]
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table, figures to the right, names to the left."""
     lines = [list(heads), *(list(row) for row in rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(heads))]
     # Figures to the right, names to the left.
@@ -39,7 +41,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def sessions_table(comparisons: Iterable[Comparison]) -> str:
     """Show the SDK against the floor."""
-    return _table(
+    return table(
         (
             "scenario", "sessions", "floor CPU ms", "SDK CPU ms", "ratio", "(rounds)",
             "floor p50 ms", "SDK p50 ms", "floor p99 ms", "SDK p99 ms", "added p99 ms",
@@ -69,7 +71,7 @@ def sessions_table(comparisons: Iterable[Comparison]) -> str:
 
 def barge_in_table(rows: Iterable[BargeIn]) -> str:
     """Show what a barge-in takes, and whether anything stale was played."""
-    return _table(
+    return table(
         ("client", "trials", "p50 µs", "p99 µs", "stale frames"),
         (
             (
@@ -86,7 +88,7 @@ def barge_in_table(rows: Iterable[BargeIn]) -> str:
 
 def sockets_table(comparisons: Iterable[Comparison]) -> str:
     """Show floors on other WebSocket libraries against the one on aiohttp."""
-    return _table(
+    return table(
         ("floor on", "sessions", "CPU ms", "ratio to aiohttp", "p50 ms", "p99 ms"),
         (
             (
@@ -104,7 +106,7 @@ def sockets_table(comparisons: Iterable[Comparison]) -> str:
 
 def imports_table(least_ms: dict[str, float]) -> str:
     """Show what imports take."""
-    return _table(
+    return table(
         ("program", "ms"),
         [
             ("bare interpreter", f"{least_ms['bare']:.1f}"),
@@ -116,7 +118,7 @@ def imports_table(least_ms: dict[str, float]) -> str:
 
 def timings_table(timings: Iterable[Timing]) -> str:
     """Show micro-measurements."""
-    return _table(
+    return table(
         ("task", "way", "median ns", "least ns"),
         (
             (timing.task, timing.way, f"{timing.median_ns:,.0f}", f"{timing.least_ns:,.0f}")
@@ -127,7 +129,7 @@ def timings_table(timings: Iterable[Timing]) -> str:
 
 def modes_table(modes: Iterable[Mode]) -> str:
     """Show the resampler's modes."""
-    return _table(
+    return table(
         ("rates", "soxr", "median us", "held back ms", "empty chunks"),
         (
             (
@@ -167,7 +169,7 @@ def understood_table(rows: Iterable[_Understood]) -> str:
     def span(scores: list[float]) -> str:
         return f"{scores[0]:.2f}-{scores[-1]:.2f}" if scores else "none"
 
-    return _table(
+    return table(
         ("voice", "line", "right of 10", "rejected of 10", "scores right", "scores forced", "ms"),
         (
             (

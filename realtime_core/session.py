@@ -50,6 +50,7 @@ from realtime_core.wire import (
     Effect,
     FlushPlayback,
     StartRefused,
+    UrgentFrame,
     WireProtocol,
     WireState,
 )
@@ -396,7 +397,7 @@ class SessionAgent(Agent):
 
     def _send_frames(self) -> None:
         for frame in self._wire.take_frames():
-            if self._session_open:
+            if self._session_open and not isinstance(frame, UrgentFrame):
                 self._uplink.send(frame)
             else:
                 self._uplink.send_now(frame)

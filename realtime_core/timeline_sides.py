@@ -35,7 +35,7 @@ class Marks(list[_T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dropped = 0
+        self.dropped: int = 0
 
     def keep(self, mark: _T) -> None:
         """Append it, or count it."""

@@ -17,7 +17,7 @@ class Uplink:
     Sends at once while the connection takes everything, and queues while it does not.
 
     While held (before the session is open) audio is only queued. Commands keep their place among the audio and
-    are never dropped; audio is dropped from the front when more than `limit_ms` waits.
+    are never dropped, but for urgent ones, which wait for nothing; audio is dropped from the front when more than `limit_ms` waits.
 
     Args:
         transport: The connection.
@@ -70,7 +70,7 @@ class Uplink:
         return audio_ms > 0 and self._drop_oldest()
 
     def send_now(self, frame: bytes) -> None:
-        """Send a frame of the start, past the held audio."""
+        """Send a frame past all that waits: one of the start, or an urgent one."""
         self._transport.send(frame)
         self.frames_sent += 1
 

@@ -125,7 +125,9 @@ class Call:
 
     @staticmethod
     def _plot(path: Path, timeline: Timeline, outcome: Outcome, verdict: Verdict) -> Verdict:
-        if verdict.exit_code == 1 and outcome.progress.fatal is None:
+        progress = outcome.progress
+        is_marked = progress.fatal is not None or (progress.statuses and progress.error is not None)
+        if verdict.exit_code == 1 and not is_marked:
             timeline.fail(verdict.problem, timeline.duration_ms)
         failed = verdict.exit_code == 1
         told = "ended by Ctrl-C" if outcome.interrupted else verdict.problem or "completed"

@@ -58,7 +58,7 @@ class SoundCard:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._came = asyncio.Event()
         self._said_s = 0.0
-        self.dropped_frames = 0
+        self.dropped_frames: int = 0
         """How many frames of the caller were dropped because the event loop was late."""
 
     @property

@@ -48,6 +48,8 @@ class Progress:
     """How each reply ended."""
     fatal: RealtimeError | None = None
     """What ended the session."""
+    error: RealtimeError | None = None
+    """What went wrong last and ended nothing."""
     close: SessionClose | None = None
     """The end of the session."""
     hung_up_at: float | None = None
@@ -104,6 +106,8 @@ class Progress:
                     self._answered = True
             case ErrorEvent() if event.fatal:
                 self.fatal = event.error
+            case ErrorEvent():
+                self.error = event.error
             case SessionClose():
                 self.close = event
             case _:

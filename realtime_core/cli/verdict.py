@@ -60,6 +60,8 @@ def judge(outcome: Outcome, timeout_s: float | None, *, is_live: bool = False) -
     if progress.completed:
         cut = f"stopped after {timeout_s:g} s (--timeout) with something unanswered"
         return Verdict(0, cut if outcome.timed_out else "")
+    if progress.statuses and progress.error is not None:
+        return Verdict(1, "no reply was completed: " + _told(progress.error))
     if progress.statuses:
         return Verdict(
             1, f"no reply was completed: it ended as {progress.statuses[-1]}; see the events"

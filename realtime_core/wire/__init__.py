@@ -11,7 +11,7 @@ from realtime_core.wire.effects import (
 )
 from realtime_core.wire.error_table import ErrorTable, Verdict
 from realtime_core.wire.openai import OpenAIWire
-from realtime_core.wire.protocol import WireProtocol, WireState
+from realtime_core.wire.protocol import UrgentFrame, WireProtocol, WireState
 from realtime_core.wire.settings import SessionSettings
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "ServerFrame",
     "SessionSettings",
     "StartRefused",
+    "UrgentFrame",
     "VadRules",
     "Verdict",
     "WireProtocol",

@@ -119,11 +119,13 @@ class BargeIn:
         self._finish()
 
     def _settle(self, heard: HeardReply) -> None:
+        received = [each.item_id for each in heard.items]
         item = heard.cut_item
+        unfinished = self._unfinished if self._unfinished in received else None
         truncated = self._tell(heard) if self.truncates else False
         self._interrupted = Interrupted(
             vendor=self.vendor,
-            item_id=item.item_id if item is not None else self._unfinished,
+            item_id=item.item_id if item is not None else unfinished,
             heard_ms=heard.heard_ms,
             cut_ms=heard.cut_ms,
             truncated=truncated,

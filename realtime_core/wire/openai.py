@@ -39,7 +39,7 @@ from realtime_core.wire.openai_frames import (
     object_at,
     text_at,
 )
-from realtime_core.wire.protocol import WireProtocol, WireState
+from realtime_core.wire.protocol import UrgentFrame, WireProtocol, WireState
 from realtime_core.wire.settings import SessionSettings, instructions_update, session_object
 
 __all__ = ["GOODBYE_LIMIT_S", "OpenAIWire"]
@@ -51,6 +51,8 @@ _APPEND_HEAD = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_TAIL = b'"}'
 
 _COMPRESS = {"ulaw": g711.ulaw_encode, "alaw": g711.alaw_encode}
+# They name what they are about, and nothing sent before them changes it.
+_URGENT = frozenset({"response.cancel", "conversation.item.truncate", "conversation.item.delete"})
 _BEFORE_OPEN = frozenset({"session.created", "conversation.created", "session.updated", "error"})
 
 
@@ -375,7 +377,8 @@ class OpenAIWire(WireProtocol):
 
     def _send(self, kind: str, *, event_id: str | None = None, **fields: Any) -> str:
         event_id = event_id or self._new_event_id()
-        self._frames.append(client_frame(kind, event_id, **fields))
+        frame = client_frame(kind, event_id, **fields)
+        self._frames.append(UrgentFrame(frame) if kind in _URGENT else frame)
         return event_id
 
     def _joined_instructions(self) -> str:

@@ -16,7 +16,13 @@ from realtime_core.errors import RealtimeError
 from realtime_core.usage import Transcription
 from realtime_core.wire.effects import Effect
 
-__all__ = ["WireProtocol", "WireState"]
+__all__ = ["UrgentFrame", "WireProtocol", "WireState"]
+
+
+class UrgentFrame(bytes):
+    """A frame whose place among the others does not matter: it overtakes audio and commands that still wait."""
+
+    __slots__ = ()
 
 
 class WireState(StrEnum):
@@ -123,7 +129,7 @@ class WireProtocol(ABC):
 
     @abstractmethod
     def take_frames(self) -> list[bytes]:
-        """Give the frames to send, in order, and forget them."""
+        """Give the frames to send, in order, and forget them; an `UrgentFrame` overtakes what waits."""
 
     @abstractmethod
     def take_effects(self) -> list[Effect]:

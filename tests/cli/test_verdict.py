@@ -30,6 +30,9 @@ CLOSED = SessionClose(vendor="x", code=1001, initiator="vendor")
 LOST = ErrorEvent(
     vendor="x", error=SessionLostError("The time is\nup.", kind=ErrorKind.EXPIRED), fatal=True
 )
+REFUSED = ErrorEvent(
+    vendor="x", error=RealtimeError("Nobody is there.", kind=ErrorKind.TRANSPORT), fatal=False
+)
 
 
 def outcome(
@@ -79,6 +82,11 @@ def test_the_end_of_a_call_by_a_person_or_by_the_model_is_no_failure() -> None:
         ),
         (outcome(DONE, interrupted=True), 130, ""),
         (outcome(FAILED), 1, "no reply was completed: it ended as failed; see the events"),
+        (
+            outcome(REFUSED, FAILED),
+            1,
+            "no reply was completed: Nobody is there (transport); check the network and the base URL, then try again",
+        ),
         (
             outcome(opened=False, refused=ConnectError("No.", kind=ErrorKind.MODEL)),
             1,

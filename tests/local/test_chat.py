@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +23,7 @@ from realtime_core import (
 from realtime_local.chat import ChatReplier
 from realtime_local.chat_endpoint import ChatTimeouts
 from realtime_local.engines import CallTool, Message, Say, TurnRequest
+from tests.local.chat_server import DONE, HELLO, Server, event, serving
 from tests.local.turns import Conversation
 
 KEY = "sk-secret-0123456789"
@@ -31,83 +31,10 @@ SHORT = ChatTimeouts(connect_s=2, first_token_s=0.2, next_token_s=0.2, reply_s=5
 REQUEST = TurnRequest(history=[Message(role="user", text="hi")])
 
 
-def _event(text: str = "", *, end: str | None = None, calls: Any = None) -> bytes:
-    delta = {"content": text} if calls is None else {"tool_calls": calls}
-    choice = {"index": 0, "delta": delta, "finish_reason": end}
-    return f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
-
-
-DONE = b"data: [DONE]\n\n"
-HELLO = _event("Hello there. How") + _event(" are you?") + _event(end="stop") + DONE
-
-
-class Server:
-    """Answers every request by the next step of a script; the last stays."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.bodies: list[Any] = []
-        self.headers: list[Any] = []
-        self.connections: set[Any] = set()
-        self.gone = asyncio.Event()
-        self.silent = asyncio.Event()
-        self.steps: list[Callable[[web.Request], Awaitable[web.StreamResponse]]] = []
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.bodies.append(await request.json())
-        self.headers.append(request.headers)
-        assert request.transport is not None
-        self.connections.add(request.transport.get_extra_info("peername"))
-        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        return await step(request)
-
-    def stream(self, *pieces: bytes, then: str = "end", every: int = 0) -> None:
-        """Add a step which streams; afterwards it ends, is silent, or breaks off (`cut`)."""
-
-        async def step(request: web.Request) -> web.StreamResponse:
-            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-            await response.prepare(request)
-            try:
-                for piece in pieces:
-                    for at in range(0, len(piece), every or len(piece) or 1):
-                        await response.write(piece[at : at + (every or len(piece))])
-                        if every:
-                            await asyncio.sleep(0)
-                if then == "silence":
-                    self.silent.set()
-                    while True:
-                        await asyncio.sleep(0.02)
-                        await response.write(b": still here\n\n")
-                if then == "cut" and request.transport is not None:
-                    request.transport.abort()
-            except (ConnectionError, asyncio.CancelledError):
-                self.gone.set()
-                raise
-            return response
-
-        self.steps.append(step)
-
-    def answer(self, status: int, body: Any, **headers: str) -> None:
-        text = body if isinstance(body, str) else json.dumps(body)
-
-        async def step(request: web.Request) -> web.StreamResponse:
-            return web.Response(status=status, text=text, headers=headers)
-
-        self.steps.append(step)
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    server = Server()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", server.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield server
-    await runner.cleanup()
+    async with serving() as server:
+        yield server
 
 
 @asynccontextmanager
@@ -144,7 +71,7 @@ async def test_a_reply_is_given_sentence_by_sentence(server: Server, every: int)
 
 
 async def test_a_sentence_is_given_before_the_next_is_written(server: Server) -> None:
-    server.stream(_event("Hello there. How"), then="silence")
+    server.stream(event("Hello there. How"), then="silence")
     async with _replier(server) as replier:
         reply = aiter(replier.reply(REQUEST))
         assert await anext(reply) == Say(text="Hello there.")
@@ -154,7 +81,7 @@ async def test_a_sentence_is_given_before_the_next_is_written(server: Server) ->
 
 
 async def test_cancelling_closes_the_connection(server: Server) -> None:
-    server.stream(_event("Hel"), then="silence")
+    server.stream(event("Hel"), then="silence")
     async with _replier(server, timeouts=ChatTimeouts()) as replier:
         task = asyncio.create_task(_said(replier))
         async with asyncio.timeout(5):
@@ -201,17 +128,17 @@ async def test_tools_are_called_and_their_answers_told(server: Server) -> None:
             {"index": i, "id": id_, "function": {"name": name, "arguments": arguments}}
             for i, id_, name, arguments in calls
         ]
-        return _event(calls=written)
+        return event(calls=written)
 
     for _ in range(2):  # a server that counts anew in every reply
         server.stream(
-            _event("One moment. "),
+            event("One moment. "),
             calls((0, "call_0", "book", '{"peo')),
             calls((0, None, None, 'ple": 2}'), (1, "call_1", "menu", "")),
-            _event(end="tool_calls") + DONE,
+            event(end="tool_calls") + DONE,
             every=5,
         )
-    server.stream(_event("Done."), _event(end="stop"), DONE)
+    server.stream(event("Done."), event(end="stop"), DONE)
     async with _replier(server) as replier:
         talk = Conversation(replier)
         assert await talk.say("hi") == "One moment."
@@ -230,10 +157,10 @@ async def test_tools_are_called_and_their_answers_told(server: Server) -> None:
 @pytest.mark.parametrize(
     "events",
     [
-        [_event("Hi."), _event(end="stop")],  # no [DONE]
-        [_event("Hi."), DONE],  # no reason
-        [_event("Hi."), _event(end="stop").rstrip()],  # no blank line
-        [_event("Hi.", end="length")],
+        [event("Hi."), event(end="stop")],  # no [DONE]
+        [event("Hi."), DONE],  # no reason
+        [event("Hi."), event(end="stop").rstrip()],  # no blank line
+        [event("Hi.", end="length")],
     ],
 )
 async def test_endings_of_every_kind(server: Server, events: list[bytes]) -> None:
@@ -243,7 +170,7 @@ async def test_endings_of_every_kind(server: Server, events: list[bytes]) -> Non
 
 
 async def test_a_server_that_keeps_the_stream_open_does_not_keep_the_reply(server: Server) -> None:
-    server.stream(_event("Hi."), _event(end="stop"), then="silence")
+    server.stream(event("Hi."), event(end="stop"), then="silence")
     async with _replier(server) as replier:
         assert await _said(replier) == [Say(text="Hi.")]
 
@@ -297,7 +224,7 @@ async def test_a_refusal_without_a_body_is_told_by_its_status(server: Server) ->
 
 
 async def test_an_error_in_the_stream(server: Server) -> None:
-    server.stream(_event("Hello. "), b'data: {"error": {"message": "overloaded", "code": 503}}\n\n')
+    server.stream(event("Hello. "), b'data: {"error": {"message": "overloaded", "code": 503}}\n\n')
     error = await _fails(server)
     assert isinstance(error, VendorError)
     assert (error.kind, error.retryable, error.code) == (ErrorKind.VENDOR, True, "503")
@@ -305,11 +232,11 @@ async def test_an_error_in_the_stream(server: Server) -> None:
 
 
 async def test_nothing_is_withheld_silently(server: Server) -> None:
-    server.stream(_event(end="content_filter") + DONE)
+    server.stream(event(end="content_filter") + DONE)
     assert "content_filter" in str(await _fails(server))
 
 
-@pytest.mark.parametrize("said", [b"", _event("Hello. How")])
+@pytest.mark.parametrize("said", [b"", event("Hello. How")])
 async def test_silence_ends(server: Server, said: bytes) -> None:
     server.stream(said, then="silence")
     error = await _fails(server)
@@ -332,7 +259,7 @@ async def test_a_reply_that_drips_for_ever_ends(server: Server) -> None:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
-            await response.write(_event("la "))
+            await response.write(event("la "))
             await asyncio.sleep(0.05)
 
     server.steps.append(step)
@@ -343,7 +270,7 @@ async def test_a_reply_that_drips_for_ever_ends(server: Server) -> None:
 async def test_time_in_which_the_caller_of_the_replier_is_busy_does_not_count(
     server: Server,
 ) -> None:
-    server.stream(_event("One. "), _event("Two. "), _event(end="stop"), DONE)
+    server.stream(event("One. "), event("Two. "), event(end="stop"), DONE)
     async with _replier(server) as replier:
         said: list[Say | CallTool] = []
         async for piece in replier.reply(REQUEST):
@@ -354,7 +281,7 @@ async def test_time_in_which_the_caller_of_the_replier_is_busy_does_not_count(
 
 @pytest.mark.parametrize("then", ["end", "cut"])
 async def test_a_reply_that_is_cut_in_the_middle(server: Server, then: str) -> None:
-    server.stream(_event("Hello. How"), then=then)
+    server.stream(event("Hello. How"), then=then)
     error = await _fails(server)
     assert (error.kind, error.retryable) == (ErrorKind.TRANSPORT, True)
 
@@ -424,7 +351,7 @@ async def test_after_close_nothing_is_asked(server: Server) -> None:
 
 
 async def test_close_breaks_a_reply_off(server: Server) -> None:
-    server.stream(_event("Hello. How"), then="silence")
+    server.stream(event("Hello. How"), then="silence")
     async with _replier(server, timeouts=ChatTimeouts()) as replier:
         reply = aiter(replier.reply(REQUEST))
         assert await anext(reply) == Say(text="Hello.")

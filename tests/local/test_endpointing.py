@@ -5,14 +5,22 @@ from typing import Any
 import pytest
 
 from realtime_core.errors import ConfigError
-from realtime_local.endpointing import Endpointing, ManualTurn, SpeechBegan, SpeechEnded
+from realtime_local.endpointing import (
+    Endpointing,
+    ManualTurn,
+    SpeechBegan,
+    SpeechEnded,
+    SpeechPaused,
+)
 from tests.local.sounds import silence
 
 FRAME = silence(20)
 SETTINGS: dict[str, Any] = {"frame_ms": 20, "frames_to_start": 3}
 
 
-def judged(endpointing: Endpointing, verdicts: str) -> list[tuple[int, SpeechBegan | SpeechEnded]]:
+def judged(
+    endpointing: Endpointing, verdicts: str
+) -> list[tuple[int, SpeechBegan | SpeechPaused | SpeechEnded]]:
     """Give what happened at which frame: `#` is speech, `.` none."""
     found = []
     for number, sign in enumerate(verdicts):
@@ -55,6 +63,27 @@ def test_a_pause_shorter_than_the_silence_ends_nothing() -> None:
     assert [type(outcome) for _, outcome in found] == [SpeechBegan]
 
 
+def test_a_pause_is_told_once_and_may_be_the_end() -> None:
+    found = judged(
+        Endpointing(**SETTINGS, pause_ms=200), "." * 15 + "###" + "." * 12 + "#" + "." * 23
+    )
+    [_, (paused_at, paused), (again_at, again), (ended_at, ended)] = found
+    assert isinstance(paused, SpeechPaused)
+    assert isinstance(again, SpeechPaused)
+    assert isinstance(ended, SpeechEnded)
+    assert (paused_at, again_at, ended_at) == (27, 40, 53)
+    assert paused.silent_since_ms == 360
+    assert again.silent_since_ms == ended.silent_since_ms == 620
+    assert ended.pcm.startswith(again.pcm)
+    assert again.pcm.startswith(paused.pcm)
+    assert "bytes>" in repr(paused)
+
+
+def test_a_pause_as_long_as_the_silence_is_the_end() -> None:
+    found = judged(Endpointing(**SETTINGS, silence_ms=200, pause_ms=200), "###" + "." * 10)
+    assert [type(outcome) for _, outcome in found] == [SpeechBegan, SpeechEnded]
+
+
 def test_padding_is_no_longer_than_what_was_received() -> None:
     [(_, began)] = judged(Endpointing(**SETTINGS), "..###")
     assert began == SpeechBegan(at_ms=0, onset_ms=40)
@@ -63,6 +92,7 @@ def test_padding_is_no_longer_than_what_was_received() -> None:
 def test_padding_never_holds_the_utterance_before() -> None:
     found = judged(Endpointing(**SETTINGS), "###" + "." * 23 + "..###" + "." * 23)
     first, second = found[1][1], found[2][1]
+    assert isinstance(first, SpeechEnded)
     assert isinstance(second, SpeechBegan)
     assert second.at_ms == first.at_ms == 26 * 20
 

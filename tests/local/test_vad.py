@@ -24,7 +24,7 @@ def heard(detector: SpeechDetector, pcm: bytes) -> list[SpeechBegan | SpeechEnde
     outcomes = (
         endpointing.judge(frame, detector.is_speech(frame)) for frame in endpointing.cut(pcm)
     )
-    return [outcome for outcome in outcomes if outcome is not None]
+    return [outcome for outcome in outcomes if isinstance(outcome, SpeechBegan | SpeechEnded)]
 
 
 def with_faint_noise(pcm: bytes) -> bytes:

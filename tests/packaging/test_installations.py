@@ -52,7 +52,7 @@ def test_the_core_alone_brings_no_third_party_beyond_attrs_and_cattrs(
     assert set(found.split()) <= {"attrs", "cattrs", "realtime-core", "typing_extensions"}
 
 
-@pytest.mark.parametrize("project", ["realtime-openai", "realtime-aliyun"])
+@pytest.mark.parametrize("project", ["realtime-openai", "realtime-aliyun", "realtime-local"])
 def test_core_and_one_vendor_list_and_describe_that_vendor_only(
     wheels: Wheels, environment: Environment, project: str
 ) -> None:

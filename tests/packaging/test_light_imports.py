@@ -9,7 +9,7 @@ import sys
 import pytest
 
 HEAVY = ("aiohttp", "numpy", "soxr", "msgspec", "pybase64")
-VENDORS = ("realtime_openai", "realtime_aliyun")
+VENDORS = ("realtime_openai", "realtime_aliyun", "realtime_local")
 
 
 def loaded_by(statements: str) -> set[str]:

@@ -375,6 +375,9 @@ class Conversation(RuleBasedStateMachine):
             self.vendor.audio(length)
         self.carry((99, 99))
         self.session.wait(seconds)
+        if not self.is_open:  # something said before was fatal
+            self.after()
+            return
         if by == "cancel" or self.manual:
             self.session.cancel(None)
             self.wishes.clear()

@@ -13,7 +13,7 @@ import pytest
 from realtime_core.errors import AgentClosedError, ConfigError, ErrorKind
 from realtime_core.events import ErrorEvent
 
-from .kit import GREETING, SETTLED, UPDATED, Line, pcm, steps
+from .kit import CREATED, GREETING, SETTLED, UPDATED, Line, audio, pcm, steps
 
 
 def heard(line: Line) -> list[int]:
@@ -215,6 +215,21 @@ async def test_commands_keep_their_place_and_are_never_dropped() -> None:
     assert heard(line)[5:] == [10, 11, 12, 13, 14]
     await line.agent.close()
     line.assert_nothing_left()
+
+
+async def test_what_a_cut_tells_the_vendor_overtakes_the_callers_audio() -> None:
+    line = await Line(output_sample_rate=24000).open()
+    await line.say(CREATED, audio(pcm(500)), audio(pcm(500), item="A2"))
+    line.transport.congested = True
+    await push(line, 1, 2, 3)
+    await line.agent.update_instructions("x")
+    await line.agent.cancel(played_ms=100)
+    await line.agent.close()
+    assert line.sent[1:] == [
+        "response.cancel",
+        "conversation.item.truncate",
+        "conversation.item.delete",
+    ]
 
 
 @pytest.mark.parametrize(

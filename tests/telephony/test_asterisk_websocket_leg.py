@@ -10,9 +10,9 @@ from aiohttp import WSMsgType, web
 
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
 from realtime_telephony import asterisk_leg
+from realtime_telephony.asterisk_leg import AsteriskWebSocketLeg
 from realtime_telephony.asterisk_media import SAMPLE_RATES_HZ
 from realtime_telephony.asterisk_websocket import (
-    AsteriskWebSocketLeg,
     CallRefusedError,
     asterisk_call,
     asterisk_handler,

@@ -188,7 +188,7 @@ async def test_it_serves_until_signals_end_it(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     before = signal.getsignal(signal.SIGTERM)
-    serving = asyncio.create_task(_serve(load_routing(config)))
+    serving = asyncio.create_task(_serve(await asyncio.to_thread(load_routing, config)))
     said = ""
 
     def says(text: str) -> bool:

@@ -604,6 +604,12 @@ async def test_peers_not_allowed_are_not_heard() -> None:
         assert ours.talk.legs == []
 
 
+async def test_peers_allowed_are_heard() -> None:
+    ports = "[server.audiosocket]\nport = 0\nallowed_peers = ['127.0.0.0/8']\n"
+    async with served(routing(ports=ports)) as ours, AudioSocketCaller(ours.audiosocket):
+        await ours.up(1)
+
+
 # Questions
 
 
@@ -679,7 +685,7 @@ async def test_a_call_is_answered_and_written_down(
             vendor, monkeypatch
         )
         rules = routing(routes=routes)
-        rules.check()
+        await asyncio.to_thread(rules.check)
         async with CallServer(rules, on_record=records.append) as server:
             assert server.audiosocket_port is not None
             async with AudioSocketCaller(server.audiosocket_port, uuid=UUID_1) as caller:
@@ -724,7 +730,7 @@ async def test_a_tool_function_that_raises_is_apologised_for(
     (tmp_path / "broken_tools.py").write_text("def of(call):\n    raise OSError('sk-secret')\n")
     records: list[CallRecord | RefusedCall] = []
     text = f"[server]\n{PORTS}[default]\ntools = 'broken_tools:of'\n{KEY}"
-    rules = read_routing(text, file="calls.toml", folder=tmp_path)
+    rules = await asyncio.to_thread(read_routing, text, file="calls.toml", folder=tmp_path)
     async with CallServer(rules, on_record=records.append) as server:
         assert server.audiosocket_port is not None
         async with AudioSocketCaller(server.audiosocket_port) as caller:

@@ -242,6 +242,16 @@ def test_a_reply_between_the_tools_answers_is_not_the_reply_to_them(dialect: str
     assert talk.wait(60).kinds() == ["conversation.item.create"]
 
 
+@every_dialect
+def test_answers_the_vendor_never_takes_over_are_spoken_all_the_same(dialect: str) -> None:
+    many = [f"C{number}" for number in range(70)]
+    talk = calls(dialect, *many)
+    for each in many:
+        talk.wire.send_tool_result(each, "42", talk.now)
+    talk.say(created("R2"), done("R2"))
+    assert talk.kinds()[len(many) :] == ["response.create"]
+
+
 @on(*OPENAI)
 def test_a_turn_the_vendor_could_not_answer_is_answered_after_the_running_reply(
     dialect: str,

@@ -146,3 +146,11 @@ def test_the_end_of_a_reply_nobody_heard_of_ends_no_other(dialect: str) -> None:
     talk.wire.create_response(None, talk.now)
     assert talk.sent() == []  # R1 runs
     assert talk.say(done("R1")).kinds() == ["response.create"]
+
+
+@every_dialect
+def test_a_cut_before_any_whole_sample_names_no_item(dialect: str) -> None:
+    talk = Talk(dialect).open().say(created(), audio(b"\1"))
+    talk.wire.cancel(None, talk.now)
+    talk.say(done(status="cancelled")).wait(1)
+    assert talk.told_of("interrupted") == [("interrupted", None, 0, 0)]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
-from realtime_local.endpointing import Endpointing, ManualTurn, SpeechBegan, SpeechEnded
+from realtime_local.endpointing import (
+    Endpointing,
+    ManualTurn,
+    SpeechBegan,
+    SpeechEnded,
+    SpeechPaused,
+)
 from realtime_local.engines import SpeechDetector
 
-__all__ = ["Listener"]
+__all__ = ["PAUSE_MS", "Listener"]
+
+PAUSE_MS: Final = 200
+"""After so much silence recognition begins, so that the words are known when the utterance is over."""
 
 
 @final
@@ -38,6 +47,7 @@ class Listener:
                 frames_to_start=detector.frames_to_start,
                 silence_ms=silence_ms,
                 prefix_padding_ms=prefix_padding_ms,
+                pause_ms=PAUSE_MS,
             )
         )
 
@@ -46,12 +56,12 @@ class Listener:
         """Whether `feed` must not run on the event loop."""
         return self._detector is not None and self._detector.is_slow
 
-    def feed(self, pcm: bytes) -> list[SpeechBegan | SpeechEnded]:
+    def feed(self, pcm: bytes) -> list[SpeechBegan | SpeechPaused | SpeechEnded]:
         """Take audio at the model's rate, and tell what it brought about."""
         if self._endpointing is None or self._detector is None:
             self._turn.push(pcm)
             return []
-        found: list[SpeechBegan | SpeechEnded] = []
+        found: list[SpeechBegan | SpeechPaused | SpeechEnded] = []
         for frame in self._endpointing.cut(pcm):
             event = self._endpointing.judge(frame, self._detector.is_speech(frame))
             if event is not None:

@@ -31,7 +31,8 @@ from realtime_local._frames import (
     to_json,
 )
 from realtime_local._listener import Listener
-from realtime_local.endpointing import SpeechBegan, SpeechEnded
+from realtime_local._understanding import Understanding
+from realtime_local.endpointing import SpeechBegan, SpeechEnded, SpeechPaused
 from realtime_local.engines import (
     MODEL_RATE_HZ,
     Recogniser,
@@ -40,6 +41,7 @@ from realtime_local.engines import (
     Synthesiser,
     TurnRequest,
 )
+from realtime_local.lead import without_lead
 
 __all__ = ["EngineRoom", "Engines"]
 
@@ -85,17 +87,17 @@ class EngineRoom:
         self._wakeup = asyncio.Event()
         self._ended = False
         self._end = ConnectionClosed(1000)
-        # One thread recognises, one speaks, one judges frames where that is slow; none is started before it is needed.
-        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="realtime local")
+        # One thread speaks, one judges frames where that is slow; none is started before it is needed.
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="realtime local")
         self._ear: Listener | None = None
-        self._recogniser: Recogniser | None = None
+        self._understanding: Understanding | None = None
         self._listening: asyncio.Task[None] | None = None
         self._unjudged: deque[bytes] = deque()
         self._unjudged_bytes = 0
         self._judged = asyncio.Event()
-        self._recognising: asyncio.Task[None] | None = None
-        self._to_recognise: deque[tuple[str, bytes]] = deque()
         self._replying: tuple[int, asyncio.Task[None]] | None = None
+        self._speaks = 0
+        """The reply of which something was spoken last."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._utterances = 0
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -116,7 +118,8 @@ class EngineRoom:
         """
         grammar = self._engines.replier.phrases()
         self._ear = await self._in_thread(self._engines.listen)
-        self._recogniser = await self._in_thread(lambda: self._engines.recogniser(grammar))
+        recogniser = await self._in_thread(lambda: self._engines.recogniser(grammar))
+        self._understanding = Understanding(recogniser, self._understood, self._not_understood)
 
     def send(self, frame: bytes) -> None:
         """Take a frame of the wire."""
@@ -157,7 +160,9 @@ class EngineRoom:
         """Stop all engines; idempotent."""
         self._ended = True
         tasks = [*self._leaving]
-        for task in (self._listening, self._recognising, self._replying and self._replying[1]):
+        if self._understanding is not None:
+            self._understanding.close()
+        for task in (self._listening, self._replying and self._replying[1]):
             if task is not None:
                 task.cancel()
                 tasks.append(task)
@@ -165,8 +170,10 @@ class EngineRoom:
         self._wakeup.set()
         if tasks:
             await asyncio.wait(tasks, timeout=2)
-        await self._engines.replier.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        try:
+            await self._engines.replier.close()
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     # The caller
 
@@ -198,14 +205,20 @@ class EngineRoom:
             self._judged.set()
             self._found(found)
 
-    def _found(self, found: list[SpeechBegan | SpeechEnded]) -> None:
+    def _found(self, found: list[SpeechBegan | SpeechPaused | SpeechEnded]) -> None:
+        understanding = self._understanding
+        if understanding is None:
+            return
         for event in found:
-            if isinstance(event, SpeechBegan):
-                self._utterances += 1
-                self._say("speech_started", item=self._utterance, at_ms=event.onset_ms)
-            else:
-                self._say("speech_ended", item=self._utterance, at_ms=event.silent_since_ms)
-                self._recognise(self._utterance, event.pcm)
+            match event:
+                case SpeechBegan(onset_ms=onset_ms):
+                    self._utterances += 1
+                    self._say("speech_started", item=self._utterance, at_ms=onset_ms)
+                case SpeechPaused(silent_since_ms=since_ms, pcm=pcm):
+                    understanding.begin(pcm, since_ms)
+                case SpeechEnded(silent_since_ms=since_ms, pcm=pcm):
+                    self._say("speech_ended", item=self._utterance, at_ms=since_ms)
+                    understanding.recognise(self._utterance, pcm, since_ms)
 
     def _die(self, error: Exception) -> None:
         """End the session: who does not hear cannot talk."""
@@ -220,8 +233,8 @@ class EngineRoom:
         return f"utterance_{self._utterances}"
 
     def _commit(self, event: dict[str, Any]) -> None:
-        if self._ear is not None:
-            self._recognise(event["item"], self._ear.take())
+        if self._ear is not None and self._understanding is not None:
+            self._understanding.recognise(event["item"], self._ear.take())
 
     def _clear(self, event: dict[str, Any]) -> None:
         self._unjudged.clear()
@@ -230,27 +243,12 @@ class EngineRoom:
             self._say("speech_ended", item=self._utterance, at_ms=None)
             self._say("transcript", item=self._utterance, text="", answered=False)
 
-    def _recognise(self, item: str, pcm: bytes) -> None:
-        self._to_recognise.append((item, pcm))
-        if self._recognising is None or self._recognising.done():
-            self._recognising = asyncio.create_task(
-                self._recognise_all(), name="realtime local recognition"
-            )
+    def _understood(self, item: str, text: str) -> None:
+        self._say("transcript", item=item, text=text, answered=True)
 
-    async def _recognise_all(self) -> None:
-        while self._to_recognise and self._recogniser is not None:
-            item, pcm = self._to_recognise.popleft()
-            recogniser = self._recogniser
-            text = ""
-            try:
-                heard = await self._in_thread(partial(recogniser.recognise, pcm))
-                text = heard.text
-            except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
-                self._log.exception("recognition failed")
-                self._error(
-                    error, f"the recogniser failed on {pcm_ms(len(pcm), MODEL_RATE_HZ):.0f} ms"
-                )
-            self._say("transcript", item=item, text=text, answered=True)
+    def _not_understood(self, error: Exception, pcm: bytes) -> None:
+        self._log.error("recognition failed", exc_info=error)
+        self._error(error, f"the recogniser failed on {pcm_ms(len(pcm), MODEL_RATE_HZ):.0f} ms")
 
     # The reply
 
@@ -309,7 +307,11 @@ class EngineRoom:
         if not text.strip():
             return
         self._say("say", reply=number, text=text)
-        chunks = self._engines.synthesiser.speak(text, self._engines.voice)
+        voice = self._engines.synthesiser
+        chunks = voice.speak(text, self._engines.voice)
+        # Between sentences the silence is a pause; before the first it is only late.
+        first, self._speaks = self._speaks != number, number
+        audible = without_lead(chunks, voice.sample_rate_hz) if first else chunks
         loop = asyncio.get_running_loop()
         gone = False
 
@@ -319,7 +321,7 @@ class EngineRoom:
 
         def run() -> None:
             try:
-                for pcm in chunks:
+                for pcm in audible:
                     if gone or self._ended:
                         return
                     loop.call_soon_threadsafe(pass_on, pcm)

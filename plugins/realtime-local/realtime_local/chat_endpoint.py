@@ -138,9 +138,9 @@ class ChatEndpoint:
         key = api_key.strip()
         if not (key.isascii() and key.isprintable()):
             raise ConfigError("credential.chatApiKey: expected printable ASCII characters")
-        self.aiohttp = _import_aiohttp()
+        self.aiohttp: Any = _import_aiohttp()
         """The library, once it is needed."""
-        self.host = url.netloc
+        self.host: str = url.netloc
         """Host and port, for errors."""
         self.api_key = key
         """Never to be shown."""

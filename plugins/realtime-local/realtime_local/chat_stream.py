@@ -55,11 +55,11 @@ class ChatStream:
         self._thoughts = ThoughtFilter()
         self._calls: list[_Fragments] = []
         self._by_index: dict[int, _Fragments] = {}
-        self.is_finished = False
+        self.is_finished: bool = False
         """Whether the reply is whole: it has a reason to end, or the server said that it is done."""
-        self.finish_reason = ""
+        self.finish_reason: str = ""
         """Why it ended, such as `stop`, `length` or `content_filter`."""
-        self.spoke = False
+        self.spoke: bool = False
         """Whether there was anything to say."""
 
     def feed(self, data: str) -> list[Say]:

@@ -22,7 +22,7 @@ from realtime_core.errors import ConfigError
 
 from .engines import MODEL_RATE_HZ
 
-__all__ = ["Endpointing", "ManualTurn", "SpeechBegan", "SpeechEnded"]
+__all__ = ["Endpointing", "ManualTurn", "SpeechBegan", "SpeechEnded", "SpeechPaused"]
 
 _BYTES_A_MS = MODEL_RATE_HZ * BYTES_PER_SAMPLE // 1000
 
@@ -35,6 +35,16 @@ class SpeechBegan:
     """Where the utterance's audio begins, in ms of received audio: `prefix_padding_ms` before the onset."""
     onset_ms: int
     """The first frame taken for speech, in ms of received audio."""
+
+
+@frozen(kw_only=True)
+class SpeechPaused:
+    """They are silent; perhaps that is the end, of which `SpeechEnded` then tells with the same `silent_since_ms`."""
+
+    silent_since_ms: int
+    """The end of the last frame taken for speech, in ms of received audio."""
+    pcm: bytes = field(repr=lambda pcm: f"<{len(pcm)} bytes>")
+    """The utterance so far: PCM16LE mono at `MODEL_RATE_HZ`."""
 
 
 @frozen(kw_only=True)
@@ -60,6 +70,8 @@ class Endpointing:
         silence_ms: How long nobody speaks before it is an end.
         prefix_padding_ms: How much before the onset belongs to the utterance.
         max_utterance_ms: The utterance ends here at the latest; who goes on speaking begins another.
+        pause_ms: After so much silence a pause is told, so that somebody can begin to work on what may be the whole
+            utterance; `None` tells of none.
 
     Raises:
         ConfigError: One of them is not positive (the padding: negative), or the utterance shorter than its parts.
@@ -73,6 +85,7 @@ class Endpointing:
         silence_ms: int = 450,
         prefix_padding_ms: int = 300,
         max_utterance_ms: int = 30_000,
+        pause_ms: int | None = None,
     ) -> None:
         _expect_at_least(1, frame_ms=frame_ms, frames_to_start=frames_to_start)
         _expect_at_least(frame_ms, silence_ms=silence_ms)
@@ -84,6 +97,7 @@ class Endpointing:
         self._frame_ms = frame_ms
         self._frames_to_start = frames_to_start
         self._silent_frames = -(-silence_ms // frame_ms)
+        self._pause_frames = 0 if pause_ms is None else -(-pause_ms // frame_ms)
         self._padding_frames = -(-prefix_padding_ms // frame_ms)
         self._max_frames = max_utterance_ms // frame_ms
         self._uncut = bytearray()
@@ -120,7 +134,9 @@ class Endpointing:
         del self._uncut[:whole]
         return frames
 
-    def judge(self, frame: bytes, is_speech: bool) -> SpeechBegan | SpeechEnded | None:
+    def judge(
+        self, frame: bytes, is_speech: bool
+    ) -> SpeechBegan | SpeechPaused | SpeechEnded | None:
         """
         Take the next frame of `cut` and what the detector says of it.
 
@@ -157,17 +173,15 @@ class Endpointing:
         self._verdicts.clear()
         return SpeechBegan(at_ms=start * self._frame_ms, onset_ms=onset * self._frame_ms)
 
-    def _go_on(self, frame: bytes, is_speech: bool) -> SpeechEnded | None:
+    def _go_on(self, frame: bytes, is_speech: bool) -> SpeechPaused | SpeechEnded | None:
         self._utterance.append(frame)
         self._silence = 0 if is_speech else self._silence + 1
-        if self._silence < self._silent_frames and len(self._utterance) < self._max_frames:
-            return None
-        silent_since = self._judged - self._silence
-        return SpeechEnded(
-            at_ms=self.received_ms,
-            silent_since_ms=silent_since * self._frame_ms,
-            pcm=self.take(),
-        )
+        since_ms = (self._judged - self._silence) * self._frame_ms
+        if self._silence >= self._silent_frames or len(self._utterance) >= self._max_frames:
+            return SpeechEnded(at_ms=self.received_ms, silent_since_ms=since_ms, pcm=self.take())
+        if self._silence and self._silence == self._pause_frames:
+            return SpeechPaused(silent_since_ms=since_ms, pcm=b"".join(self._utterance))
+        return None
 
     def _forget(self) -> None:
         self._utterance = []
@@ -192,7 +206,7 @@ class ManualTurn:
         _expect_at_least(1, max_ms=max_ms)
         self._max_bytes = max_ms * _BYTES_A_MS
         self._pcm = bytearray()
-        self.dropped_bytes = 0
+        self.dropped_bytes: int = 0
         """How much was too old to be kept, of all turns."""
 
     @property

@@ -22,12 +22,12 @@ from .vocabulary import check_grammar, dictionary_of, grammar_words
 
 __all__ = ["NOISE_FLOOR", "SCORE_THRESHOLD", "SphinxRecogniser"]
 
-SCORE_THRESHOLD: Final = 0.755
+SCORE_THRESHOLD: Final = 0.74
 """
 Least score of a sentence of the grammar.
 
-Right sentences score 0.74 to 0.89, forced ones mostly 0.61 to 0.75; through a telephone's band 0.65 to 0.89 and up to
-0.79, so that more is lost and more is let through there. Measured by `python -m benchmarks local_recognition`.
+Right sentences score 0.72 to 0.88, forced ones mostly 0.60 to 0.74; through a telephone's band 0.63 to 0.88 and up to
+0.76, so that more is lost and more is let through there. Measured by `python -m benchmarks local_recognition`.
 """
 NOISE_FLOOR: Final = 60.0
 """Standard deviation of the noise added, of 32768."""
@@ -47,7 +47,7 @@ class SphinxRecogniser(Recogniser):
     """
     Recognises US English.
 
-    With a grammar: 20 ms to make (80 ms for a grammar not seen before), 20 to 50 ms a second of speech. Free speech
+    With a grammar: 20 ms to make (80 ms for a grammar not seen before), 20 to 60 ms a second of speech. Free speech
     shares one decoder between all sessions, which takes 0.5 s to load and 150 MB, and, at the end of an utterance,
     holds Python's lock for up to half a second. Make it, too, in a worker thread.
 

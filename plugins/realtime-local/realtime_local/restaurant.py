@@ -28,7 +28,7 @@ class Booking:
     day: str
     """As it was said."""
     time: str
-    """Such as `"19:30"`."""
+    """Hour and minute, such as 19:30."""
 
 
 @final

@@ -60,7 +60,7 @@ class PlayQueue:
         self._reported = 0
         self.stopped = False
         """Asterisk said stop: its queue is nearly full."""
-        self.dropped_samples = 0
+        self.dropped_samples: int = 0
         """What was given beyond `MAX_HELD_MS`."""
         self._reset()
 

@@ -28,7 +28,6 @@ from realtime_telephony.leg import CallInfo
 __all__ = [
     "START_TIMEOUT_S",
     "SUBPROTOCOL",
-    "AsteriskWebSocketLeg",
     "CallRefusedError",
     "asterisk_call",
     "asterisk_handler",

@@ -44,6 +44,7 @@ _CAPABILITIES: Final = LegCapabilities(
     hang_up=True,
 )
 _GOODBYE_S: Final = 1.0
+_EARLY_S: Final = 0.001
 
 _log = logging.getLogger("realtime_telephony.audiosocket")
 
@@ -78,7 +79,7 @@ class AudioSocketLeg(CallLeg):
         sample_rate_hz: int,
         clock: Clock | None = None,
     ) -> None:
-        self.info = CallInfo(leg="audiosocket", call_id=str(call_id))
+        self.info: CallInfo = CallInfo(leg="audiosocket", call_id=str(call_id))
         self.capabilities = _CAPABILITIES
         self.sample_rate_hz = sample_rate_hz
         self._connection = connection
@@ -114,13 +115,15 @@ class AudioSocketLeg(CallLeg):
         """Wait until all that was written has had its time; see `CallLeg.drained`."""
         connection, loop = self._connection, asyncio.get_running_loop()
         heard: asyncio.Future[None] = loop.create_future()
-        until = min(self._heard_at, self._clock.now() + timeout_s)
+        end = self._heard_at  # of what was given so far: silence is sent on and on
+        until = min(end, self._clock.now() + timeout_s)
         timer = self._clock.call_at(until, lambda: _settle(heard))
         try:
             await asyncio.wait([heard, connection.gone], return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
-        return connection.inbox.closed is None and self._clock.now() >= self._heard_at
+        # Timers of the loop may come early by its resolution.
+        return connection.inbox.closed is None and self._clock.now() >= end - _EARLY_S
 
     async def hang_up(self) -> None:
         """End the channel, or with the application give the call back to the dialplan; see `CallLeg.hang_up`."""
@@ -168,7 +171,7 @@ class AudioSocketListener:
         self._admits = admits
         self._server: asyncio.Server | None = None
         self._calls: dict[asyncio.Task[None], AudioSocketConnection] = {}
-        self.refused = 0
+        self.refused: int = 0
         """How many connections never became a call."""
 
     @property

@@ -71,14 +71,14 @@ class AudioSocketConnection(asyncio.Protocol):
         """The UUID; cancelled when the call ended first."""
         self.rate: asyncio.Future[int] = loop.create_future()
         """Rate of the first audio; cancelled likewise."""
-        self.inbox = Inbox()
+        self.inbox: Inbox = Inbox()
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed."""
         self._admits = admits
         self._decoder = AudioSocketDecoder()
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
-        self.frames_dropped = 0
+        self.frames_dropped: int = 0
 
     # what asyncio calls
 
@@ -86,7 +86,8 @@ class AudioSocketConnection(asyncio.Protocol):
         """Set the socket up: no delay, little hidden in the kernel, and a dead peer noticed."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - by create_server
         self._transport = transport
-        peer: str = transport.get_extra_info("peername")[0]
+        name = transport.get_extra_info("peername")
+        peer: str = name[0] if name else ""  # nothing, when it has gone again already
         if self._admits is not None and not self._admits(peer):
             self.end(LegClosed("protocol", f"{peer} is not among those who may connect"))
             return

@@ -111,7 +111,7 @@ class AudioSocketDecoder:
         self._buffer = bytearray()
         self._named = False
         self._broken = False
-        self.unknown = 0
+        self.unknown: int = 0
         """How many frames of unknown type were skipped."""
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Message]:

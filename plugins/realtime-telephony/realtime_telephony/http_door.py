@@ -71,7 +71,7 @@ class HttpDoor:
         self._for_streams = stream_check(settings)
         self._providers = ProviderList()
         self._runner: web.AppRunner | None = None
-        self.port = http.port
+        self.port: int = http.port
         """The port it listens on."""
 
     async def start(self) -> None:

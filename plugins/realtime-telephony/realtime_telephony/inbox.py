@@ -28,7 +28,7 @@ class Inbox:
         self._events: deque[CallerAudio | DigitPressed] = deque()
         self._closed: LegClosed | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self.dropped = 0
+        self.dropped: int = 0
         """How many pieces of caller audio were dropped because nobody read."""
 
     @property

@@ -45,11 +45,11 @@ class Pacer:
         self._timer: Timer | None = None
         self._due_s = 0.0
         self._running = False
-        self.ticks = 0
+        self.ticks: int = 0
         """How many frames were due and sent."""
-        self.reanchored = 0
+        self.reanchored: int = 0
         """How many times the schedule began anew, after a stall."""
-        self.late_max_ms = 0.0
+        self.late_max_ms: float = 0.0
         """Latest wake-up so far."""
 
     @property

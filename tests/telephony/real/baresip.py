@@ -15,7 +15,7 @@ from tests.telephony.real.sound import Sound, read_wav
 __all__ = ["Baresip"]
 
 MODULES: Final = "/usr/lib/baresip/modules"
-LIFE_S: Final = 900  # it quits by itself then, whatever becomes of the test
+LIFE_S: Final = 900.0
 CONNECT_TIMEOUT_S: Final = 5.0
 REPLY_TIMEOUT_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 1.0  # it waits longer than that for a peer that is gone
@@ -56,6 +56,7 @@ class Baresip:
         wav: What the caller says: mono, 16 bit, 8 kHz. At its end baresip hangs up, so pad it with silence.
         codecs: What it offers, PCMU or PCMA.
         first_rtp_port: It uses this and the next few; captures go by `rtp_ports`.
+        life_s: It quits by itself then, whatever becomes of the test.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Baresip:
         *,
         codecs: str = "PCMU",
         first_rtp_port: int = 20000,
+        life_s: float = LIFE_S,
     ) -> None:
         self._parts = parts
         self._directory = directory
         self._wav = wav
         self._codecs = codecs
+        self._life_s = life_s
         self.rtp_ports = range(first_rtp_port, first_rtp_port + 20)
         self.events: list[dict[str, Any]] = []
         self._arrived = asyncio.Event()
@@ -101,7 +104,7 @@ class Baresip:
         (self._directory / "contacts").write_text("")
         self._program = Program(
             # -n with the address keeps it on loopback; the interface's name does not work.
-            [str(self._parts.baresip), "-4", "-f", str(self._directory), "-n", "127.0.0.1", "-t", str(LIFE_S)],
+            [str(self._parts.baresip), "-4", "-f", str(self._directory), "-n", "127.0.0.1", "-t", str(round(self._life_s))],
             self._directory / "log",
         )  # fmt: skip
         try:

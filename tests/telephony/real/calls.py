@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,14 @@ class Calls:
         self._arrived: asyncio.Queue[Call] = asyncio.Queue()
         self._phones = 0
         self._before = asyncio.all_tasks()
+        self.program: Callable[[CallLeg], Awaitable[None]] = self._listen
+        """Runs each call; a `Call` unless a test chooses something else."""
 
     async def _on_call(self, leg: CallLeg) -> None:
         self.legs.append(leg)
+        await self.program(leg)
+
+    async def _listen(self, leg: CallLeg) -> None:
         call = Call(leg)
         self._arrived.put_nowait(call)
         await call.run()

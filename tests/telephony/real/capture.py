@@ -18,6 +18,8 @@ _SO_ATTACH_FILTER: Final = 26
 _SO_RCVBUFFORCE: Final = 33
 _SO_TIMESTAMPNS: Final = 35
 _PACKET_OUTGOING: Final = 4
+_PACKET_STATISTICS: Final = 6
+_SOL_PACKET: Final = 263
 _BUFFER_BYTES: Final = 32 * 1024 * 1024
 _IDLE_S: Final = 0.1
 _SNAPSHOT_BYTES: Final = 2048
@@ -30,6 +32,22 @@ _UDP_ONLY: Final = (
     (0x06, 0, 0, 0x40000),  # ret all
     (0x06, 0, 0, 0),  # ret none
 )
+
+
+def _udp_to(ports: range) -> tuple[tuple[int, int, int, int], ...]:
+    """The same for a range of destination ports."""
+    return (
+        (0x28, 0, 0, 12),  # ldh [12]
+        (0x15, 0, 7, 0x0800),  # jeq #ip
+        (0x30, 0, 0, 23),  # ldb [23]
+        (0x15, 0, 5, 17),  # jeq #udp
+        (0xB1, 0, 0, 14),  # ldxb 4*([14]&0xf)
+        (0x48, 0, 0, 16),  # ldh [x + 16]
+        (0x35, 0, 2, ports.start),  # jge
+        (0x25, 1, 0, ports.stop - 1),  # jgt
+        (0x06, 0, 0, 0x40000),  # ret all
+        (0x06, 0, 0, 0),  # ret none
+    )
 
 
 @frozen(kw_only=True)
@@ -71,21 +89,27 @@ def _parse(data: bytes, time_s: float) -> RtpPacket | None:
 
 
 class Capture:
-    """A capture of loopback, for use as a context manager; needs root."""
+    """
+    A capture of loopback, for use as a context manager; needs root.
 
-    def __init__(self) -> None:
+    Args:
+        ports: Where packets must go to be kept; anywhere otherwise.
+    """
+
+    def __init__(self, ports: range | None = None) -> None:
+        self._filter = _UDP_ONLY if ports is None else _udp_to(ports)
         self._packets: list[RtpPacket] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
-        program = b"".join(struct.pack("HBBI", *instruction) for instruction in _UDP_ONLY)
+        program = b"".join(struct.pack("HBBI", *instruction) for instruction in self._filter)
         self._program = ctypes.create_string_buffer(program)  # read at setsockopt
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._socket.setsockopt(
             socket.SOL_SOCKET,
             _SO_ATTACH_FILTER,
-            struct.pack("HL", len(_UDP_ONLY), ctypes.addressof(self._program)),
+            struct.pack("HL", len(self._filter), ctypes.addressof(self._program)),
         )
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
@@ -127,3 +151,14 @@ class Capture:
             self._drain()
         with self._lock:
             return [packet for packet in self._packets if packet.destination_port in ports]
+
+    def clear(self) -> None:
+        """Forget what was sent so far."""
+        with self._lock:
+            self._packets.clear()
+
+    @property
+    def dropped(self) -> int:
+        """How many packets the kernel could not keep since the last look; ask it before the end."""
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        return int(struct.unpack("II", statistics)[1])

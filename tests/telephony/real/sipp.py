@@ -157,6 +157,12 @@ class Sipp:
         if self._program is not None:
             await asyncio.to_thread(self._program.stop)
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._program is not None, "sipp was not started"
+        return self._program.pid
+
     async def finished(self) -> bool:
         """
         Wait until all calls are over. Returns whether all of them went as the scenario says.
