@@ -10,12 +10,13 @@ import asyncio
 import os
 import random
 from array import array
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from realtime_telephony import asterisk_leg, audiosocket_frames, media_frames
 from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed, LegEvent
 from realtime_telephony.pacer import Pacer
 from tests.telephony.callers import CALLERS, Caller
@@ -364,9 +365,6 @@ async def test_hanging_up_ends_the_call_at_the_peer(caller: Caller) -> None:
         await leg.hang_up()
 
 
-Act = Callable[[Caller], object]
-
-
 @pytest.mark.parametrize("how", ["hang_up", "drop", "misbehave", "close"])
 async def test_every_end_is_told_once_with_its_cause(caller: Caller, how: str) -> None:
     reasons = {
@@ -404,6 +402,21 @@ async def test_a_message_nobody_knows_changes_nothing(caller: Caller) -> None:
     heard = b"".join(each.pcm for each in events if isinstance(each, CallerAudio))
     assert heard == caller.lead_in + caller.carried(said)
     assert events[-1] == LegClosed("caller", events[-1].detail)  # type: ignore[union-attr]
+
+
+async def test_a_bug_of_ours_in_reading_ends_the_call(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a bug")
+
+    async with in_call(caller) as leg:
+        monkeypatch.setattr(asterisk_leg, "parse_event", fail)
+        monkeypatch.setattr(media_frames.MediaFrames, "read", fail)
+        monkeypatch.setattr(audiosocket_frames.AudioSocketDecoder, "feed", fail)
+        await caller.press("1")
+        assert (await end_of(leg)).reason in ("protocol", "network")
+    assert "a bug" in caplog.text
 
 
 async def test_a_wait_for_an_event_that_was_given_up_loses_none(caller: Caller) -> None:
