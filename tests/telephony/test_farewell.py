@@ -61,6 +61,33 @@ def test_a_goodbye_without_end_is_ended() -> None:
     assert farewell.due(line_is_silent=False) == BYE
 
 
+def test_a_caller_who_cuts_in_is_heard_out_and_answered() -> None:
+    clock = ManualClock()
+    farewell = Farewell(clock)
+    farewell.wish(BYE)
+    farewell.spoke()
+    farewell.caller_speaks(begins=True)
+    farewell.turn_ended([], was_cut=True)
+    clock.advance(PATIENCE_S + 1)
+    assert farewell.due(line_is_silent=True) is None
+    farewell.caller_speaks(begins=False)
+    clock.advance(PATIENCE_S - 1)
+    assert farewell.due(line_is_silent=True) is None
+    farewell.turn_ended([])
+    assert farewell.due(line_is_silent=True) == BYE
+
+
+def test_a_caller_who_says_bye_too_keeps_the_call_up_no_longer_than_the_limit() -> None:
+    clock = ManualClock()
+    farewell = Farewell(clock)
+    farewell.wish(BYE)
+    farewell.turn_ended([])
+    farewell.caller_speaks(begins=True)
+    assert farewell.due(line_is_silent=True) is None
+    clock.advance(GOODBYE_LIMIT_S)
+    assert farewell.due(line_is_silent=True) == BYE
+
+
 async def test_the_tools_tell_whoever_the_control_is_bound_to() -> None:
     wishes: list[CallWish] = []
     control = CallControl(transfer_to={"a person": "100"})

@@ -8,6 +8,7 @@ import pytest
 
 from realtime_core.events import AssistantTurnEnd
 from realtime_core.testing import ManualClock
+from realtime_telephony import line
 from realtime_telephony.line import FRAME_MS, Line
 from tests.telephony.kit import BOTH, THEY_PACE, WE_PACE, StubAgent, StubLeg, pcm, spoken
 
@@ -135,6 +136,70 @@ async def test_a_second_cut_while_the_first_is_settled_loses_nothing() -> None:
     rig.agent.tell_cut()
     await rig.line.stop()
     assert dict(rig.finals) == {"A1": 100, "B1": 0}
+
+
+@both
+async def test_audio_that_was_fetched_before_a_cut_and_comes_after_it_is_stale(
+    capabilities: str,
+) -> None:
+    rig = Rig(capabilities)
+    rig.line.feed(spoken(1000))
+    rig.run(100)
+    rig.agent.tell_cut("R1")
+    rig.line.feed(spoken(40))
+    rig.line.feed(spoken(40, "A2"))
+    await rig.line.stop()
+    rig.line.feed(spoken(40))
+    rig.run(200)
+    assert rig.leg.heard == pcm(100)
+    # Reported at once for an item of which nothing was said, and with the rest for one that was being heard.
+    assert rig.finals == [("A2", 0), ("A1", 100)]
+
+
+async def test_a_flush_that_fails_keeps_nothing_from_the_agent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig("they_pace")
+    rig.line.feed(spoken(1000))
+    rig.run(100)
+
+    async def fail() -> int:
+        raise ValueError("a bug")
+
+    rig.leg.flush = fail  # type: ignore[method-assign]
+    rig.agent.tell_cut()
+    await rig.line.stop()
+    assert rig.finals == [("A1", 100)]
+    assert "the flush failed" in caplog.text
+
+
+@both
+def test_what_the_leg_played_before_does_not_count(capabilities: str) -> None:
+    rig = Rig(capabilities)
+    rig.leg.play(pcm(300))
+    rig.clock.advance(0.3)
+    rig.line = Line(rig.agent, rig.leg)
+    rig.line.feed(spoken(200))
+    rig.run(100)
+    assert rig.agent.reports[-1][1] <= 100
+    assert not rig.line.is_silent
+
+
+def test_what_waits_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(line, "MAX_WAITING_S", 1)
+    rig = Rig()
+    for _ in range(3):
+        rig.line.feed(spoken(600))
+    assert rig.line.dropped_bytes == 2 * len(pcm(600))
+    assert caplog.text.count("too far") == 1
+    rig.line.feed(OVER)
+    rig.run(1000)
+    assert rig.finals == [("A1", 600)]
+    rig.line.feed(spoken(600, "B1", "R2"))
+    rig.run(100)
+    assert rig.leg.heard.endswith(pcm(100))
 
 
 async def test_a_cut_with_nothing_to_hear_is_nothing() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from realtime_telephony import media_stream
 from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed
 from realtime_telephony.media_stream import MediaStreamLeg, StreamLimits
 from tests.telephony.fakes.media import (
@@ -465,3 +466,15 @@ async def test_two_calls_do_not_disturb_each_other() -> None:
         assert await second.drained(2.0)
         assert (await end_of(first)).reason == "network"
         assert other.heard_samples == 800
+
+
+async def test_digits_nobody_reads_are_bounded(
+    any_vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_stream, "_MOST_EVENTS", 3)
+    async with call(any_vendor) as (leg, _):
+        for _ in range(5):
+            await any_vendor.press("1")
+        await eventually(lambda: leg.counters.get("unread_digit") == 2)
+        for _ in range(3):
+            assert await leg.receive() == DigitPressed("1")

@@ -246,6 +246,13 @@ class AsteriskWebSocketLeg(CallLeg):
     # from Asterisk
 
     async def _read(self) -> None:
+        try:
+            await self._read_to_the_end()
+        except Exception:  # noqa: BLE001 - a call that is read no more must not stay up
+            _log.exception("call %s: a message could not be taken", self.info.call_id)
+            self._break("a message could not be taken")
+
+    async def _read_to_the_end(self) -> None:
         while True:
             message = await self._socket.receive()
             match message.type:

@@ -19,6 +19,7 @@ from realtime_telephony.call_report import CallReport
 from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallLeg, DigitPressed
+from realtime_telephony.tidying import to_the_end
 
 __all__ = ["attach", "options_for"]
 
@@ -52,7 +53,7 @@ async def attach(
 
     The caller's audio goes to the agent, with silence where nothing comes; the agent's audio goes to the caller at the pace
     of the leg. When the caller cuts in, or somebody calls `Agent.cancel`, the leg is flushed at once and the agent is told
-    what was really heard. When the agent fails, the caller hears the fallback and the call is hung up.
+    what was really heard. When the agent fails, or a transfer does, the caller hears the fallback and the call is hung up.
 
     Starts the agent, reads its events, and closes agent and leg in any case. Cancelling it hangs up.
 
@@ -72,7 +73,8 @@ async def attach(
         How it went; failures of agent and leg are told there and never raised.
 
     Raises:
-        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own, or a file cannot be used.
+        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own, or a file cannot be used; neither
+            agent nor leg was touched.
     """
     rate = leg.sample_rate_hz
     have = (agent.options.input_sample_rate, agent.options.output_sample_rate)
@@ -102,4 +104,4 @@ async def attach(
         keepsake.conclude(report.detail, failed=report.ended_by == "failure")
         return report
     finally:
-        await asyncio.shield(keepsake.finish())
+        await to_the_end(keepsake.finish())

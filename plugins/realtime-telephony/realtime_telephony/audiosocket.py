@@ -59,8 +59,8 @@ class AudioSocketLeg(CallLeg):
     """
     A call over AudioSocket.
 
-    `played_samples` is what was written: Asterisk sends it to the phone at once and says nothing about it, so how much of the
-    pacer's lead and of the phone's jitter buffer the caller has heard cannot be known. A caller's hang-up, a killed Asterisk
+    `played_samples` is what was written, or dropped because Asterisk did not read: Asterisk sends it to the phone at once and
+    says nothing about it, so how much of the pacer's lead and of the phone's jitter buffer the caller has heard cannot be known. A caller's hang-up, a killed Asterisk
     and the end of the dialplan's step look the same on this wire: `LegClosed("caller")`.
 
     Args:
@@ -98,9 +98,13 @@ class AudioSocketLeg(CallLeg):
 
     def play(self, pcm: bytes) -> None:
         """Send one frame at once; see `CallLeg.play`. Nothing is sent for nothing: Asterisk takes an empty frame for an error."""
-        if pcm and self._connection.send(audio_frame(pcm, self.sample_rate_hz)):
+        connection = self._connection
+        if not pcm or connection.inbox.closed is not None:
+            return
+        connection.send(audio_frame(pcm, self.sample_rate_hz))
+        if connection.inbox.closed is None:
             samples = len(pcm) // 2
-            self._sent += samples
+            self._sent += samples  # dropped frames too: their time is over
             self._heard_at = max(self._heard_at, self._clock.now()) + samples / self.sample_rate_hz
 
     def played_samples(self) -> int:

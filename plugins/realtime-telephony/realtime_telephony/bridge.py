@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import final
 
 from realtime_core.agent import Agent
+from realtime_core.audio import pcm_ms
 from realtime_core.clock import Clock
 from realtime_core.errors import AgentStateError, RealtimeError
 from realtime_core.events import (
@@ -17,8 +18,10 @@ from realtime_core.events import (
     Event,
     Interrupted,
     SessionClose,
+    UserSpeechEnded,
+    UserSpeechStarted,
 )
-from realtime_telephony.call_control import CallControl
+from realtime_telephony.call_control import CallControl, CallWish
 from realtime_telephony.call_report import CallReport, EndedBy
 from realtime_telephony.ear import Ear
 from realtime_telephony.farewell import Farewell
@@ -26,11 +29,15 @@ from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed
 from realtime_telephony.line import FRAME_MS, Line
 from realtime_telephony.pacer import Pacer
+from realtime_telephony.tidying import to_the_end
 
-__all__ = ["DRAIN_LIMIT_S", "Bridge"]
+__all__ = ["DRAIN_LIMIT_S", "TRANSFER_LIMIT_S", "Bridge"]
 
 DRAIN_LIMIT_S = 10.0
 """How long the last words may take to be heard before the call is ended all the same."""
+TRANSFER_LIMIT_S = 10.0
+"""How long a leg may take to transfer a call."""
+_CLOSE_LIMIT_S = 5.5  # legs and agents promise less
 
 _log = logging.getLogger("realtime_telephony.call")
 
@@ -70,13 +77,14 @@ class Bridge:
         self._filling: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[tuple[EndedBy, str]] | None = None
         self._error: RealtimeError | None = None
+        self._parting: CallWish | None = None
         self._may_push = False
         self._leg_over = False
         self._quiet = asyncio.Event()
         self._digits: list[str] = []
         self._barge_ins = 0
         if control is not None:
-            control.bind(self._farewell.wish)
+            control.bind(self._farewell.wish, can_transfer=leg.capabilities.transfer)
 
     async def run(self) -> CallReport:
         """Talk until somebody ends it, then tidy up; cancelling hangs up."""
@@ -91,17 +99,17 @@ class Bridge:
         detail = "cancelled"
         try:
             ended_by, detail = await self._ended
+            if self._parting is not None and ended_by in ("agent", "transfer"):
+                ended_by, detail = await self._part(self._parting)
             if ended_by == "failure":
                 await self._apologise()
-            if ended_by in ("agent", "transfer"):
-                detail = await self._part(detail)
         finally:
             self._pacer.stop()
             if self._filling is not None:
                 tasks.add(self._filling)
             for task in tasks:
                 task.cancel()
-            await asyncio.shield(self._tidy_up(tasks))
+            await to_the_end(self._tidy_up(tasks))
         return CallReport(
             ended_by=ended_by,
             detail=detail,
@@ -120,7 +128,8 @@ class Bridge:
         await self._line.stop()
         for end in (self._leg.hang_up, self._agent.close, self._leg.close):
             try:
-                await end()
+                async with asyncio.timeout(_CLOSE_LIMIT_S):
+                    await end()
             except Exception:  # noqa: BLE001 - the other ends still have to be closed
                 _log.exception("call %s: %s failed", self._leg.info.call_id, end.__name__)
 
@@ -129,10 +138,23 @@ class Bridge:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result((ended_by, detail))
 
+    def _fail(self, what: str, error: Exception) -> None:
+        """A bug, of ours or of a provider's: the call must not go on in silence."""
+        if self._error is None:
+            _log.error("call %s: %s failed", self._leg.info.call_id, what, exc_info=error)
+            self._error = RealtimeError(f"{what} failed inside the SDK: {type(error).__name__}")
+        self._end("failure", str(self._error))
+
     # The leg
 
     async def _listen(self) -> None:
         """Read the leg, until the call is over."""
+        try:
+            await self._read_leg()
+        except Exception as error:  # noqa: BLE001 - see _fail
+            self._fail("the leg", error)
+
+    async def _read_leg(self) -> None:
         while True:
             match await self._leg.receive():
                 case CallerAudio(pcm):
@@ -152,20 +174,27 @@ class Bridge:
         try:
             await push
         except AgentStateError:
-            self._may_push = (
-                False  # over, or refused at the start: its events, or its exception, say why
-            )
+            # Over, or refused at the start: its events, or its exception, say why.
+            self._may_push = False
+        except Exception as error:  # noqa: BLE001 - see _fail
+            self._may_push = False
+            self._fail("the agent's input", error)
 
     def _tick(self) -> None:
         """Every 20 ms: send what is due, stand in for a silent line, see whether it is time to part."""
-        self._line.tick()
-        is_silent = self._line.is_silent
+        try:
+            self._line.tick()
+            is_silent = self._line.is_silent
+        except Exception as error:  # noqa: BLE001 - the pacer must go on, for the apology
+            self._fail("the line", error)
+            is_silent = True
         if is_silent or self._leg_over:
             self._quiet.set()
         if self._may_push and self._filling is None and (gap_ms := self._ear.gap_ms()):
             self._filling = asyncio.create_task(self._fill(gap_ms), name="realtime call silence")
         wish = self._farewell.due(line_is_silent=is_silent)
-        if wish is not None:
+        if wish is not None and self._parting is None:
+            self._parting = wish
             self._end("transfer" if wish.kind == "transfer" else "agent", wish.target)
 
     async def _fill(self, gap_ms: int) -> None:
@@ -190,9 +219,8 @@ class Bridge:
                     self._end("us", "the application closed the agent")
         except RealtimeError as error:
             self._error = self._error or error
-        except Exception as error:  # noqa: BLE001 - a provider's bug must not leave the caller in silence
-            _log.exception("call %s: the agent failed", self._leg.info.call_id)
-            self._error = RealtimeError(f"the agent failed inside the SDK: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - see _fail
+            self._fail("the agent", error)
         self._may_push = False
         self._end("failure", str(self._error) if self._error else "the session ended")
 
@@ -209,7 +237,9 @@ class Bridge:
             case AssistantAudio():
                 self._farewell.spoke()
             case AssistantTurnEnd():
-                self._farewell.turn_ended(event.tool_names)
+                self._farewell.turn_ended(event.tool_names, was_cut=event.status == "cancelled")
+            case UserSpeechStarted() | UserSpeechEnded():
+                self._farewell.caller_speaks(begins=isinstance(event, UserSpeechStarted))
             case _:
                 pass
         self._tell(event)
@@ -226,28 +256,33 @@ class Bridge:
 
     async def _apologise(self) -> None:
         """Never dead air: what waits is dropped, the fallback is heard, then the call ends."""
-        self._line.cut()
-        await self._line.stop()
-        self._line.play(self._fallback)
-        await self._heard_out()
+        self._may_push = False
+        await self._line.take_over(self._fallback)
+        await self._heard_out(pcm_ms(len(self._fallback), self._leg.sample_rate_hz) / 1000)
 
-    async def _part(self, target: str) -> str:
+    async def _part(self, wish: CallWish) -> tuple[EndedBy, str]:
         """Let the last words be heard, then do what the model wished; hanging up is left to `_tidy_up`."""
         await self._heard_out()
-        wish = self._farewell.wished
-        if wish is None or wish.kind != "transfer":
-            return "hung up by the model"
+        if wish.kind != "transfer":
+            return "agent", "hung up by the model"
+        if self._leg_over:
+            return "caller", "hung up before the transfer"
         try:
-            await self._leg.transfer(target)
-        except (RealtimeError, NotImplementedError) as error:
-            _log.warning("call %s: the transfer failed: %s", self._leg.info.call_id, error)
-            return f"the transfer failed: {error}"
-        return f"transferred to {target}"
+            async with asyncio.timeout(TRANSFER_LIMIT_S):
+                await self._leg.transfer(wish.target)
+        except Exception as error:  # noqa: BLE001 - the caller is told, not left alone
+            # What is not ours may have a number or a secret in its text.
+            ours = isinstance(error, RealtimeError | NotImplementedError)
+            why = str(error) if ours else type(error).__name__
+            _log.warning("call %s: the transfer failed: %s", self._leg.info.call_id, why)
+            self._error = RealtimeError(f"the transfer failed: {why}")
+            return "failure", str(self._error)
+        return "transfer", f"transferred to {wish.target}"
 
-    async def _heard_out(self) -> None:
-        """Wait until all that was said is heard, within a limit, or the caller is gone."""
+    async def _heard_out(self, longest_s: float = 0.0) -> None:
+        """Wait until all that was said is heard, within a limit beyond its length, or the caller is gone."""
         try:
-            async with asyncio.timeout(DRAIN_LIMIT_S):
+            async with asyncio.timeout(longest_s + DRAIN_LIMIT_S):
                 self._quiet.clear()
                 await self._quiet.wait()
                 if not self._leg_over:

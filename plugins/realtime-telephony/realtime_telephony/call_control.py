@@ -39,6 +39,7 @@ class CallControl:
     ) -> None:
         self._targets = dict(transfer_to or {})
         self._on_wish: Callable[[CallWish], None] | None = None
+        self._can_transfer = True
         tools: list[Tool] = []
         if hang_up:
             tools.append(
@@ -71,9 +72,16 @@ class CallControl:
         self.tools: tuple[Tool, ...] = tuple(tools)
         """For `Options.tools`, besides the application's own."""
 
-    def bind(self, on_wish: Callable[[CallWish], None]) -> None:
-        """Say who carries out what the model wants; `attach` does."""
+    def bind(self, on_wish: Callable[[CallWish], None], *, can_transfer: bool = True) -> None:
+        """
+        Say who carries out what the model wants; `attach` does.
+
+        Args:
+            on_wish: Told of every wish.
+            can_transfer: Whether the leg can; otherwise the model is told so when it tries.
+        """
         self._on_wish = on_wish
+        self._can_transfer = can_transfer
 
     def _wish(self, wish: CallWish) -> bool:
         if self._on_wish is None:
@@ -93,6 +101,8 @@ class CallControl:
         wanted = str(arguments.get("target", ""))
         if wanted not in self._targets:
             return f"There is nobody of that name; known are: {', '.join(sorted(self._targets))}."
+        if not self._can_transfer:
+            return "This call cannot be put through. Tell the caller so, and go on."
         if not self._wish(CallWish("transfer", self._targets[wanted])):
             return "There is no call to transfer."
         return (

@@ -12,8 +12,8 @@ __all__ = ["CallReport", "EndedBy"]
 
 EndedBy = Literal["caller", "agent", "transfer", "failure", "network", "us"]
 """
-Who ended a call: the caller; the model by its tool, by hanging up or by `transfer`; a failure of the agent, after the
-fallback was played; the network or the peer; or whoever cancelled `attach`.
+Who ended a call: the caller; the model by its tool, by hanging up or by `transfer`; a failure of the agent or of a transfer,
+after the fallback was played; the network or the peer; or whoever cancelled `attach`.
 """
 
 
@@ -32,7 +32,7 @@ class CallReport:
     digits: str
     """What the caller pressed, in order."""
     error: str | None = None
-    """Why the agent failed, if it did."""
+    """Why the agent failed, or the transfer, if it did."""
     barge_ins: int = 0
     """How often the caller, or a cancel, cut a reply that was being heard."""
     silence_filled_ms: int = 0

@@ -22,7 +22,8 @@ class Farewell:
     Waits for the model's last words.
 
     Models say goodbye in the reply that calls the tool, in the one that follows the tool's answer, or in both. So after a
-    wish the next reply's end is awaited, for a few seconds if none begins, and the line must have fallen silent.
+    wish the next reply's end is awaited, for a few seconds if none begins, and the line must have fallen silent. A caller who
+    cuts in is heard out and answered first: the words that were cut were not the last.
 
     Args:
         clock: Monotonic.
@@ -34,6 +35,7 @@ class Farewell:
         self._wished_at = 0.0
         self._last_sign_at = 0.0
         self._said_last = False
+        self._caller_speaks = False
 
     def wish(self, wish: CallWish) -> None:
         """Take the model's wish; a later one takes the place of the first."""
@@ -47,10 +49,16 @@ class Farewell:
         """Note that the model speaks."""
         self._last_sign_at = self._clock.now()
 
-    def turn_ended(self, tool_names: Sequence[str]) -> None:
-        """Note the end of a reply; one that called no tool was the last."""
+    def caller_speaks(self, *, begins: bool) -> None:
+        """Note that the caller begins to speak, or ends."""
         self._last_sign_at = self._clock.now()
-        if self.wished is not None and not tool_names:
+        self._caller_speaks = begins
+        self._said_last = False
+
+    def turn_ended(self, tool_names: Sequence[str], *, was_cut: bool = False) -> None:
+        """Note the end of a reply; one that called no tool and was not cut was the last."""
+        self._last_sign_at = self._clock.now()
+        if self.wished is not None and not tool_names and not was_cut:
             self._said_last = True
 
     def due(self, *, line_is_silent: bool) -> CallWish | None:
@@ -60,7 +68,7 @@ class Farewell:
         now = self._clock.now()
         if now - self._wished_at >= GOODBYE_LIMIT_S:
             return self.wished
-        if not line_is_silent:
+        if self._caller_speaks or not line_is_silent:
             self._last_sign_at = max(self._last_sign_at, now)
             return None
         patient = now - self._last_sign_at < PATIENCE_S

@@ -67,7 +67,11 @@ class Keepsake:
         if self._record is None and self._picture is None:
             return
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime keepsake")
-        await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
+        except BaseException:
+            self._writer.shutdown(wait=False)
+            raise
 
     def _open(self) -> None:
         if self._picture is not None and not self._picture.parent.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import final
@@ -14,12 +15,16 @@ from realtime_core.audio import BYTES_PER_SAMPLE
 from realtime_core.events import AssistantAudio, AssistantTurnEnd, Event
 from realtime_telephony.leg import CallLeg
 
-__all__ = ["FRAME_MS", "Line"]
+__all__ = ["FRAME_MS", "MAX_WAITING_S", "Line"]
 
 FRAME_MS = 20
 """How often `Line.tick` wants to be called, in ms."""
+MAX_WAITING_S = 600
+"""Most audio that waits here, in s; what a model says beyond is dropped and counted."""
 _LARGEST_PIECE_FRAMES = 5
 _REPORT_EVERY_TICKS = 5
+
+_log = logging.getLogger("realtime_telephony.call")
 
 
 @define
@@ -69,15 +74,21 @@ class Line:
         self._on_heard = on_heard
         self._at_peer = bytearray()
         """Sent and not heard yet, for `on_heard`."""
-        self._told_samples = 0
+        # A leg may have played something before.
+        self._told_samples = self._sent_samples = leg.played_samples()
         self._frame_bytes = leg.sample_rate_hz * FRAME_MS // 1000 * BYTES_PER_SAMPLE
         self._waiting: deque[tuple[_Item, memoryview]] = deque()
         self._items: deque[_Item] = deque()
         """Not reported as final yet, in order."""
-        self._sent_samples = 0
+        self._waiting_bytes = 0
+        self._most_bytes = MAX_WAITING_S * leg.sample_rate_hz * BYTES_PER_SAMPLE
+        self.dropped_bytes = 0
+        """What was dropped beyond `MAX_WAITING_S`."""
         self._ticks = 0
         self._cutting: asyncio.Task[None] | None = None
-        agent.on_cut(self.cut)
+        self._cut_ids: frozenset[str | None] = frozenset()
+        self._is_taken_over = False
+        agent.on_cut(self._agent_cut)
 
     @property
     def is_silent(self) -> bool:
@@ -90,24 +101,51 @@ class Line:
 
     def feed(self, event: Event) -> None:
         """Take any event of the agent and keep what concerns the output."""
+        if self._is_taken_over:
+            return
         if isinstance(event, AssistantAudio):
-            item = self._item(event.item_id)
-            item.waiting_bytes += len(event.audio)
-            self._waiting.append((item, memoryview(event.audio)))
+            if not self._agent.was_cut(event.response_id):
+                self._queue(self._item(event.item_id), event.audio)
+            elif event.item_id not in self._cut_ids:
+                # Fetched just before the cut, and all there is of the item.
+                self._report(_Item(event.item_id), 0, final=True)
         elif isinstance(event, AssistantTurnEnd):
             for item in self._items:
                 item.is_whole = True
 
     def play(self, pcm: bytes) -> None:
         """Queue audio of our own, such as an apology: PCM16LE mono at the leg's rate."""
-        item = _Item(None, waiting_bytes=len(pcm), is_whole=True)
+        item = _Item(None, is_whole=True)
         self._items.append(item)
+        self._queue(item, pcm)
+
+    async def take_over(self, pcm: bytes) -> None:
+        """Drop what the agent said, play this instead, and let the agent say and cut nothing from now on."""
+        self._is_taken_over = True
+        self.cut()
+        await self.stop()
+        self.play(pcm)
+
+    def _queue(self, item: _Item, pcm: bytes) -> None:
+        if self._waiting_bytes + len(pcm) > self._most_bytes:
+            if not self.dropped_bytes:
+                _log.error("call %s: the agent is ahead too far", self._leg.info.call_id)
+            self.dropped_bytes += len(pcm)
+            return
+        item.waiting_bytes += len(pcm)
+        self._waiting_bytes += len(pcm)
         self._waiting.append((item, memoryview(pcm)))
+
+    def _agent_cut(self) -> None:
+        if not self._is_taken_over:
+            self.cut()
 
     def cut(self) -> None:
         """Stop at once: what waits here and at the peer is dropped, and what was heard is reported as final."""
         self._waiting.clear()
+        self._waiting_bytes = 0
         items, self._items = self._items, deque()
+        self._cut_ids = frozenset(item.item_id for item in items)
         if items and self._cutting is None:
             self._cutting = asyncio.create_task(self._settle(items), name="realtime line cut")
         elif items:  # a second cut while the first is being settled: nothing of these was sent
@@ -126,6 +164,8 @@ class Line:
             if self._on_heard is not None:
                 self._tell(self._on_heard)
             self._at_peer.clear()
+        except Exception:  # noqa: BLE001 - the agent must learn what was heard all the same
+            _log.exception("call %s: the flush failed", self._leg.info.call_id)
         finally:
             self._cutting = None
             played = self._leg.played_samples()
@@ -160,8 +200,8 @@ class Line:
             piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
             piece_bytes -= piece_bytes % self._frame_bytes
             first = self._waiting[0][0]
-            have = sum(len(chunk) for _, chunk in self._waiting)
-            if piece_bytes <= 0 or (have < self._frame_bytes and not first.is_whole):
+            is_splinter = self._waiting_bytes < self._frame_bytes
+            if piece_bytes <= 0 or (is_splinter and not first.is_whole):
                 break
             self._send(self._take(piece_bytes))
 
@@ -184,6 +224,7 @@ class Line:
                 self._sent_samples + taken // BYTES_PER_SAMPLE, len(chunk) // BYTES_PER_SAMPLE
             )
             item.waiting_bytes -= len(chunk)
+            self._waiting_bytes -= len(chunk)
             taken += len(chunk)
             parts.append(chunk)
         return b"".join(parts)

@@ -50,6 +50,7 @@ _GATHER_MS: Final = 40  # of a message, while the peer has enough
 _ENOUGH_S: Final = 0.1
 _TAIL_S: Final = 0.03  # without more audio, what waits goes out and the end gets its mark
 _CLEARED_WITHIN_S: Final = 0.09
+_MOST_EVENTS: Final = 5_000  # for a reader that does not read; audio has its own bound
 
 
 @frozen(kw_only=True)
@@ -185,6 +186,9 @@ class MediaStreamLeg(CallLeg):
                     self._ignore(Ignored("garbage"))  # no vendor sends binary
                 else:
                     self._take(message)
+        except Exception:  # noqa: BLE001 - a call that is read no more must not stay up
+            _log.exception("%s: a message could not be taken", self.info.leg)
+            self._finish(LegClosed("protocol", "a message could not be taken"))
         finally:
             self._finish(LegClosed("network", "the stream is read no more"))
 
@@ -201,7 +205,10 @@ class MediaStreamLeg(CallLeg):
                 for audio in ready:
                     self._emit(CallerAudio(self._started.hears.decode(audio)))
             case Digit(digit):
-                self._emit(DigitPressed(digit))
+                if len(self._events) < _MOST_EVENTS:
+                    self._emit(DigitPressed(digit))
+                else:
+                    self._ignored["unread_digit"] += 1
             case MarkReached(name):
                 self._mark_reached(name)
             case Cleared():
