@@ -71,7 +71,12 @@ class Line:
         """Sent and not heard yet, for `on_heard`."""
         self._told_samples = 0
         self._frame_bytes = leg.sample_rate_hz * FRAME_MS // 1000 * BYTES_PER_SAMPLE
+        most_ahead_ms = leg.capabilities.ahead_ms
+        self._most_ahead_bytes = leg.sample_rate_hz * most_ahead_ms // 1000 * BYTES_PER_SAMPLE
+        largest_bytes = _LARGEST_PIECE_FRAMES * self._frame_bytes
+        self._piece_bytes = min(largest_bytes, self._most_ahead_bytes)
         self._waiting: deque[tuple[_Item, memoryview]] = deque()
+        self._waiting_bytes = 0
         self._items: deque[_Item] = deque()
         """Not reported as final yet, in order."""
         self._sent_samples = 0
@@ -92,21 +97,26 @@ class Line:
         """Take any event of the agent and keep what concerns the output."""
         if isinstance(event, AssistantAudio):
             item = self._item(event.item_id)
-            item.waiting_bytes += len(event.audio)
-            self._waiting.append((item, memoryview(event.audio)))
+            self._wait(item, event.audio)
         elif isinstance(event, AssistantTurnEnd):
             for item in self._items:
                 item.is_whole = True
 
     def play(self, pcm: bytes) -> None:
         """Queue audio of our own, such as an apology: PCM16LE mono at the leg's rate."""
-        item = _Item(None, waiting_bytes=len(pcm), is_whole=True)
+        item = _Item(None, is_whole=True)
         self._items.append(item)
+        self._wait(item, pcm)
+
+    def _wait(self, item: _Item, pcm: bytes) -> None:
+        item.waiting_bytes += len(pcm)
+        self._waiting_bytes += len(pcm)
         self._waiting.append((item, memoryview(pcm)))
 
     def cut(self) -> None:
         """Stop at once: what waits here and at the peer is dropped, and what was heard is reported as final."""
         self._waiting.clear()
+        self._waiting_bytes = 0
         items, self._items = self._items, deque()
         if items and self._cutting is None:
             self._cutting = asyncio.create_task(self._settle(items), name="realtime line cut")
@@ -150,20 +160,17 @@ class Line:
             self._send(frame.ljust(self._frame_bytes, b"\0"))
 
     def _top_up(self) -> None:
-        """Keep the peer's queue as long as the leg wants it."""
-        if self._cutting is not None or not self._waiting:
-            return
-        rate_hz = self._leg.sample_rate_hz
-        most = self._leg.capabilities.ahead_ms * rate_hz // 1000
-        while self._waiting:
-            room = most - (self._sent_samples - self._leg.played_samples())
-            piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
-            piece_bytes -= piece_bytes % self._frame_bytes
-            first = self._waiting[0][0]
-            have = sum(len(chunk) for _, chunk in self._waiting)
-            if piece_bytes <= 0 or (have < self._frame_bytes and not first.is_whole):
+        """
+        Keep the peer's queue as long as the leg wants it, less at most a piece.
+
+        A write costs as much for a frame as for five, and wakes the peer up each time.
+        """
+        while self._waiting and self._cutting is None:
+            ahead_bytes = (self._sent_samples - self._leg.played_samples()) * BYTES_PER_SAMPLE
+            has_frame = self._waiting_bytes >= self._frame_bytes or self._waiting[0][0].is_whole
+            if self._most_ahead_bytes - ahead_bytes < self._piece_bytes or not has_frame:
                 break
-            self._send(self._take(piece_bytes))
+            self._send(self._take(self._piece_bytes))
 
     def _send(self, pcm: bytes) -> None:
         self._leg.play(pcm)
@@ -184,6 +191,7 @@ class Line:
                 self._sent_samples + taken // BYTES_PER_SAMPLE, len(chunk) // BYTES_PER_SAMPLE
             )
             item.waiting_bytes -= len(chunk)
+            self._waiting_bytes -= len(chunk)
             taken += len(chunk)
             parts.append(chunk)
         return b"".join(parts)
