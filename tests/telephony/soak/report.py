@@ -30,6 +30,13 @@ def _cpu(usage: Usage) -> str:
     return f"{named}; everything else {usage.others:.0%}, taken by the host {usage.steal:.0%} (100% = one core)"
 
 
+def _stood(many: Many) -> str:
+    if not many.standstills:
+        return "no standstill of ours"
+    late, gc = zip(*many.standstills, strict=True)
+    return f"{len(late)} standstills of ours, longest {max(late):.0f} ms, garbage collection in it {max(gc):.0f} ms at most"
+
+
 def limiting(many: Many) -> str:
     """Name what was short, from the CPU used."""
     usage = many.usage
@@ -105,7 +112,7 @@ class Report:
             )
         yield ""
         for done in rounds:
-            yield f"- {done.extension}, {done.calls}: {_cpu(done.usage)}; load {done.load:.1f}; {done.endings}"
+            yield f"- {done.extension}, {done.calls}: {_cpu(done.usage)}; load {done.load:.1f}; {done.endings}; {_stood(done)}"
 
     def missed(self) -> list[str]:
         """Name the limits that were missed; capacity has none."""
