@@ -57,6 +57,18 @@ def test_a_mark_that_did_not_come_back_was_not_reached() -> None:
     assert queue.played(9.0) == 15 * FRAME
 
 
+def test_silence_at_the_ends_of_many_replies_is_remembered_only_until_it_is_played() -> None:
+    queue = make()
+    for reply in range(1, 51):
+        queue.give(pcm(FRAME + 10))
+        assert queue.end_mark() == reply
+        queue.outgoing(float(reply))
+        assert queue.played(reply + 0.9) == reply * (FRAME + 10)
+        queue.mark_played(reply, reply + 0.9)
+        assert queue.played(reply + 0.9) == reply * (FRAME + 10)
+        assert queue._pads == []
+
+
 def test_after_a_pause_the_clock_starts_anew() -> None:
     queue = make()
     queue.give(pcm(FRAME))

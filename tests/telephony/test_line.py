@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -57,6 +60,39 @@ def test_a_leg_with_a_clock_is_kept_as_far_ahead_as_it_wants_and_gets_no_silence
     assert sum(rig.leg.pieces) == THEY_PACE.ahead_ms + 500
     rig.run(1000)
     assert bytes(rig.leg.given) == pcm(1000)
+
+
+def test_a_leg_with_a_clock_is_topped_up_in_large_pieces() -> None:
+    rig = Rig("they_pace")
+    for _ in range(100):
+        rig.line.feed(spoken(20))
+    rig.run(1800)
+    assert set(rig.leg.pieces) == {100}
+    assert sum(rig.leg.pieces) >= 1800 + THEY_PACE.ahead_ms - 100
+
+
+def test_a_leg_with_a_clock_gets_a_slow_reply_as_it_comes() -> None:
+    rig = Rig("they_pace")
+    for _ in range(20):
+        rig.line.feed(spoken(20))
+        rig.run(20)
+    assert rig.leg.pieces == [20] * 20
+
+
+def test_a_tick_costs_the_same_however_much_waits() -> None:
+    class CountedDeque(deque[Any]):
+        walked = 0
+
+        def __iter__(self) -> Iterator[Any]:
+            CountedDeque.walked += 1
+            return super().__iter__()
+
+    rig = Rig("they_pace")
+    rig.line._waiting = CountedDeque()
+    for _ in range(3000):
+        rig.line.feed(spoken(20))
+    rig.run(200)
+    assert CountedDeque.walked == 0
 
 
 def test_a_leg_with_a_clock_gets_no_splinters_in_mid_reply() -> None:

@@ -153,6 +153,8 @@ class PlayQueue:
         if at is not None:
             self._passed = at
             self._anchor = (now_s, at)
+            while self._pads and sum(self._pads[0]) <= at:  # a call without a cut has one a reply
+                self._base -= self._pads.pop(0)[1]
 
     # positions
 

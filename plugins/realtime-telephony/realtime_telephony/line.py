@@ -77,6 +77,10 @@ class Line:
         # A leg may have played something before.
         self._told_samples = self._sent_samples = leg.played_samples()
         self._frame_bytes = leg.sample_rate_hz * FRAME_MS // 1000 * BYTES_PER_SAMPLE
+        most_ahead_ms = leg.capabilities.ahead_ms
+        self._most_ahead_bytes = leg.sample_rate_hz * most_ahead_ms // 1000 * BYTES_PER_SAMPLE
+        largest_bytes = _LARGEST_PIECE_FRAMES * self._frame_bytes
+        self._piece_bytes = min(largest_bytes, self._most_ahead_bytes)
         self._waiting: deque[tuple[_Item, memoryview]] = deque()
         self._items: deque[_Item] = deque()
         """Not reported as final yet, in order."""
@@ -190,20 +194,17 @@ class Line:
             self._send(frame.ljust(self._frame_bytes, b"\0"))
 
     def _top_up(self) -> None:
-        """Keep the peer's queue as long as the leg wants it."""
-        if self._cutting is not None or not self._waiting:
-            return
-        rate_hz = self._leg.sample_rate_hz
-        most = self._leg.capabilities.ahead_ms * rate_hz // 1000
-        while self._waiting:
-            room = most - (self._sent_samples - self._leg.played_samples())
-            piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
-            piece_bytes -= piece_bytes % self._frame_bytes
-            first = self._waiting[0][0]
-            is_splinter = self._waiting_bytes < self._frame_bytes
-            if piece_bytes <= 0 or (is_splinter and not first.is_whole):
+        """
+        Keep the peer's queue as long as the leg wants it, less at most a piece.
+
+        A write costs as much for a frame as for five, and wakes the peer up each time.
+        """
+        while self._waiting and self._cutting is None:
+            ahead_bytes = (self._sent_samples - self._leg.played_samples()) * BYTES_PER_SAMPLE
+            has_frame = self._waiting_bytes >= self._frame_bytes or self._waiting[0][0].is_whole
+            if self._most_ahead_bytes - ahead_bytes < self._piece_bytes or not has_frame:
                 break
-            self._send(self._take(piece_bytes))
+            self._send(self._take(self._piece_bytes))
 
     def _send(self, pcm: bytes) -> None:
         self._leg.play(pcm)

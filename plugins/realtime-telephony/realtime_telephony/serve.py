@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,6 +143,21 @@ def _signals(stop: _Stop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _short_collections() -> Iterator[None]:
+    """
+    Let the garbage collector walk what calls make, and not what was loaded before them.
+
+    A full collection stops every call: modules alone are 50,000 objects, 15 ms on an idle machine, and a call has 20 ms a frame.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 async def _serve(routing: Routing) -> int:
     """Serve until signals end it; gives the exit code."""
     from realtime_telephony.server import CallServer, ListenError
@@ -162,7 +178,8 @@ async def _serve(routing: Routing) -> int:
         click.echo(
             f"At most {settings.most_calls} calls; after SIGTERM they may go on for {settings.drain_s:g} s."
         )
-        await stop.asked.wait()
+        with _short_collections():
+            await stop.asked.wait()
         click.echo(f"stopping: {len(server.calls)} calls are up")
         drain = asyncio.create_task(server.drain())
         hurry = asyncio.create_task(stop.hurried.wait())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -28,10 +29,13 @@ from realtime_telephony.leg import (
     LegClosed,
     LegEvent,
 )
+from realtime_telephony.pacer import LATE_MS
 from realtime_telephony.routing import load_routing
 from realtime_telephony.server import CallServer
 
 __all__: list[str] = []
+
+_BEAT_S = 0.01
 
 
 def _say(line: dict[str, Any]) -> None:
@@ -108,6 +112,9 @@ class _Bridge:
     def __init__(self, *, watch: bool) -> None:
         self._watch = watch
         self._legs: set[WatchedLeg] = set()
+        self._gc_began = 0.0
+        self._gc_ms = 0.0
+        self.gc_max_ms = 0.0
 
     async def join(
         self,
@@ -148,6 +155,7 @@ class _Bridge:
                 "error": report.error,
                 "duration_s": report.duration_s,
                 "replies": len(replies),
+                "gc_max_ms": self.gc_max_ms,
                 "barge_ins": report.barge_ins,
                 "stalls": report.stalls,
                 "latest_ms": report.latest_ms,
@@ -156,6 +164,25 @@ class _Bridge:
             }
         )
         return report
+
+    async def watch_the_loop(self) -> None:
+        """Tell when the loop stood still for longer than a pacer forgives, and how much of that was the garbage collector's."""
+        due = time.monotonic() + _BEAT_S
+        while True:
+            await asyncio.sleep(due - time.monotonic())
+            late_ms = (time.monotonic() - due) * 1000
+            if late_ms > LATE_MS:
+                _say({"kind": "stall", "at_s": due, "late_ms": late_ms, "gc_ms": self._gc_ms})
+            self._gc_ms = 0.0
+            due = time.monotonic() + _BEAT_S
+
+    def on_gc(self, phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            self._gc_began = time.monotonic()
+        else:
+            took_ms = (time.monotonic() - self._gc_began) * 1000
+            self._gc_ms += took_ms
+            self.gc_max_ms = max(self.gc_max_ms, took_ms)
 
     async def tell(self) -> None:
         while True:
@@ -178,7 +205,10 @@ async def _serve(config: Path, *, watch: bool) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopped.set)
     async with server:
-        telling = asyncio.create_task(bridge.tell())
+        gc.collect()  # as serve-calls does
+        gc.freeze()
+        gc.callbacks.append(bridge.on_gc)
+        telling = asyncio.gather(bridge.tell(), bridge.watch_the_loop(), return_exceptions=True)
         _say({"kind": "ready"})
         await stopped.wait()
         telling.cancel()

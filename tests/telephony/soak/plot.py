@@ -12,9 +12,9 @@ from tests.telephony.soak.runs import Overnight
 __all__ = ["draw_gaps"]
 
 _WIDTH, _HEIGHT = 720, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 20, 46, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 30, 46, 50
 _COLOURS: Final = ("#0b6fb8", "#c2410c", "#666666")
-_MOST_MS: Final = 120.0
+_MOST_MS: Final = 160.0
 _LEAST_SHARE: Final = 1e-5
 _STEP_MS: Final = 0.25
 _SHARES: Final = ("all", "1 in 10", "1 in 100", "1 in 1,000", "1 in 10,000", "1 in 100,000")
@@ -41,6 +41,8 @@ def _path(gaps_ms: Sequence[float]) -> str:
         before = float(share)
         if not share:
             break
+    else:
+        points.append(f"{_x(_MOST_MS):.1f},{_y(before):.1f}")
     return "M" + "L".join(points)
 
 

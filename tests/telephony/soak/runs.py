@@ -102,7 +102,11 @@ class Many:
     """Calls that talked and were ended by the caller, as they should be."""
     scenario_ok: bool
     """By sipp's account."""
+    standstills: tuple[tuple[float, float], ...]
+    """How long the loop of our process stood still, for more than 60 ms, while these were taken; and how much of that was
+    garbage collection; in ms."""
     stalls: int
+    """From the first call's ring to the last one's end, of all calls: a standstill counts once a call."""
     latest_ms: float
     frames_dropped: int
     load: float
@@ -303,6 +307,11 @@ async def _round(rig: Rig, extension: str, calls: int, seconds: float, say: Say)
         for packets in by_stream(rig.capture.sent_to(reference.rtp_ports))
     )
     rig.capture.clear()
+    standstills = tuple(
+        (line["late_ms"], line["gc_ms"])
+        for line in rig.bridge.lines[known:]
+        if line["kind"] == "stall" and start <= line["at_s"] <= end
+    )
     endings = Counter(
         f"{line['ended_by']}{': ' + line['error'] if line['error'] else ''}" for line in reports
     )
@@ -317,6 +326,7 @@ async def _round(rig: Rig, extension: str, calls: int, seconds: float, say: Say)
         usage=usage(before, last),
         completed=min(endings["caller"], len(stretches)),
         scenario_ok=ok,
+        standstills=standstills,
         stalls=sum(line["stalls"] for line in reports),
         latest_ms=max((line["latest_ms"] for line in reports), default=float("nan")),
         frames_dropped=sum(line["frames_dropped"] for line in reports),
