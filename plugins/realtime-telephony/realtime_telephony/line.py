@@ -145,7 +145,8 @@ class Line:
             self._report_progress()
 
     def _send_frame(self) -> None:
-        frame = b"" if self._cutting is not None else self._take(self._frame_bytes)
+        holds = self._cutting is not None or not self._has_frame()
+        frame = b"" if holds else self._take(self._frame_bytes)
         if frame or self._leg.capabilities.needs_silence:
             self._send(frame.ljust(self._frame_bytes, b"\0"))
 
@@ -159,11 +160,16 @@ class Line:
             room = most - (self._sent_samples - self._leg.played_samples())
             piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
             piece_bytes -= piece_bytes % self._frame_bytes
-            first = self._waiting[0][0]
-            have = sum(len(chunk) for _, chunk in self._waiting)
-            if piece_bytes <= 0 or (have < self._frame_bytes and not first.is_whole):
+            if piece_bytes <= 0 or not self._has_frame():
                 break
             self._send(self._take(piece_bytes))
+
+    def _has_frame(self) -> bool:
+        """Whether a frame can be filled, or has to be filled up because no more of the item comes."""
+        if not self._waiting:
+            return False
+        have = sum(len(chunk) for _, chunk in self._waiting)
+        return have >= self._frame_bytes or self._waiting[0][0].is_whole
 
     def _send(self, pcm: bytes) -> None:
         self._leg.play(pcm)
