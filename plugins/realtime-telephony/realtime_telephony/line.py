@@ -189,11 +189,13 @@ class Line:
             self._report_progress()
 
     def _send_frame(self) -> None:
-        frame = b"" if self._cutting is not None else self._take(self._frame_bytes)
+        holds = self._cutting is not None or not self._has_frame()
+        frame = b"" if holds else self._take(self._frame_bytes)
         if frame or self._leg.capabilities.needs_silence:
             self._send(frame.ljust(self._frame_bytes, b"\0"))
 
     def _top_up(self) -> None:
+<<<<<<< HEAD
         """
         Keep the peer's queue as long as the leg wants it, less at most a piece.
 
@@ -203,8 +205,27 @@ class Line:
             ahead_bytes = (self._sent_samples - self._leg.played_samples()) * BYTES_PER_SAMPLE
             has_frame = self._waiting_bytes >= self._frame_bytes or self._waiting[0][0].is_whole
             if self._most_ahead_bytes - ahead_bytes < self._piece_bytes or not has_frame:
+=======
+        """Keep the peer's queue as long as the leg wants it."""
+        if self._cutting is not None or not self._waiting:
+            return
+        rate_hz = self._leg.sample_rate_hz
+        most = self._leg.capabilities.ahead_ms * rate_hz // 1000
+        while self._waiting:
+            room = most - (self._sent_samples - self._leg.played_samples())
+            piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
+            piece_bytes -= piece_bytes % self._frame_bytes
+            if piece_bytes <= 0 or not self._has_frame():
+>>>>>>> calls
                 break
             self._send(self._take(self._piece_bytes))
+
+    def _has_frame(self) -> bool:
+        """Whether a frame can be filled, or has to be filled up because no more of the item comes."""
+        if not self._waiting:
+            return False
+        have = sum(len(chunk) for _, chunk in self._waiting)
+        return have >= self._frame_bytes or self._waiting[0][0].is_whole
 
     def _send(self, pcm: bytes) -> None:
         self._leg.play(pcm)

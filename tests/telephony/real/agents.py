@@ -55,7 +55,10 @@ class Answering:
         """Run a call."""
         control = CallControl()
         options = evolve(self._options, tools=(*control.tools, *self._tools))
-        agent = new_agent_from_credential(self._credential, options_for(leg, options))
+        # Some read files, a script for example.
+        agent = await asyncio.to_thread(
+            new_agent_from_credential, self._credential, options_for(leg, options)
+        )
         self.agents.append(agent)
         report = await attach(
             agent,

@@ -5,30 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import soxr
 
-from realtime_core.backends.soxr import SoxrResampler
 from realtime_core.g711 import ulaw_decode
 from realtime_local.flite import FliteSynthesiser
 from tests.local.listening import HeardReply, ReplyListener
 from tests.telephony.real.capture import RtpPacket
-from tests.telephony.real.sound import Sound, silence
+from tests.telephony.real.sound import Sound, find, silence
 
-__all__ = ["heard_replies", "replies_in", "resampled", "sentence"]
+__all__ = [
+    "AUDIBLE",
+    "heard_replies",
+    "loudness",
+    "replies_in",
+    "resampled",
+    "sentence",
+    "share_of",
+]
 
 VOICE = "rms"
 PAUSE_S = 1.0
 AROUND_PACKETS = 4
 AUDIBLE = 200
+"""Louder than what silence is encoded as, softer than any speech, of 32768."""
 PACKET_SAMPLES = 160
+PIECE_MS = 100
+SURE = 0.9
 
 
 def resampled(sound: Sound, from_hz: int, to_hz: int) -> Sound:
     """Give a sound at another rate."""
-    if from_hz == to_hz:
-        return sound
-    resampler = SoxrResampler(from_hz, to_hz)
-    pcm = resampler.process(sound.astype("<i2").tobytes()) + resampler.flush()
-    return np.frombuffer(pcm, dtype="<i2").astype(np.int16)
+    return np.asarray(soxr.resample(sound, from_hz, to_hz), dtype=np.int16)
 
 
 def sentence(text: str) -> Sound:
@@ -36,6 +43,19 @@ def sentence(text: str) -> Sound:
     flite = FliteSynthesiser()
     pcm = b"".join(flite.speak(text, VOICE))
     return resampled(np.frombuffer(pcm, dtype="<i2").astype(np.int16), flite.sample_rate_hz, 8000)
+
+
+def share_of(sound: Sound, recording: Sound, rate_hz: int) -> float:
+    """Say how much of a sound is in a recording, by pieces: a machine that stalls may tear it, which a caller understands too."""
+    size = rate_hz * PIECE_MS // 1000
+    pieces = [sound[at : at + size] for at in range(0, len(sound) - size + 1, size)]
+    return sum(find(piece, recording, rate_hz).score > SURE for piece in pieces) / len(pieces)
+
+
+def loudness(packet: RtpPacket) -> int:
+    """Give the peak of a packet of mu-law."""
+    sound = np.frombuffer(ulaw_decode(packet.payload), dtype="<i2").astype(np.int32)
+    return int(np.abs(sound).max(initial=0))
 
 
 def replies_in(recording: Sound, packets: Sequence[RtpPacket]) -> list[Sound]:
@@ -52,8 +72,7 @@ def replies_in(recording: Sound, packets: Sequence[RtpPacket]) -> list[Sound]:
     assert abs(missing) <= AROUND_PACKETS, f"{missing} packets are not in the recording"
     parts: list[list[int]] = []
     for number, packet in enumerate(packets):
-        sound = np.frombuffer(ulaw_decode(packet.payload), dtype="<i2")
-        if np.abs(sound.astype(np.int32)).max() < AUDIBLE:
+        if loudness(packet) < AUDIBLE:
             continue
         if not parts or packet.time_s - packets[parts[-1][-1]].time_s > PAUSE_S:
             parts.append([])
