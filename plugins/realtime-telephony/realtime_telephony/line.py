@@ -195,7 +195,6 @@ class Line:
             self._send(frame.ljust(self._frame_bytes, b"\0"))
 
     def _top_up(self) -> None:
-<<<<<<< HEAD
         """
         Keep the peer's queue as long as the leg wants it, less at most a piece.
 
@@ -203,20 +202,7 @@ class Line:
         """
         while self._waiting and self._cutting is None:
             ahead_bytes = (self._sent_samples - self._leg.played_samples()) * BYTES_PER_SAMPLE
-            has_frame = self._waiting_bytes >= self._frame_bytes or self._waiting[0][0].is_whole
-            if self._most_ahead_bytes - ahead_bytes < self._piece_bytes or not has_frame:
-=======
-        """Keep the peer's queue as long as the leg wants it."""
-        if self._cutting is not None or not self._waiting:
-            return
-        rate_hz = self._leg.sample_rate_hz
-        most = self._leg.capabilities.ahead_ms * rate_hz // 1000
-        while self._waiting:
-            room = most - (self._sent_samples - self._leg.played_samples())
-            piece_bytes = min(room * BYTES_PER_SAMPLE, _LARGEST_PIECE_FRAMES * self._frame_bytes)
-            piece_bytes -= piece_bytes % self._frame_bytes
-            if piece_bytes <= 0 or not self._has_frame():
->>>>>>> calls
+            if self._most_ahead_bytes - ahead_bytes < self._piece_bytes or not self._has_frame():
                 break
             self._send(self._take(self._piece_bytes))
 
@@ -224,8 +210,7 @@ class Line:
         """Whether a frame can be filled, or has to be filled up because no more of the item comes."""
         if not self._waiting:
             return False
-        have = sum(len(chunk) for _, chunk in self._waiting)
-        return have >= self._frame_bytes or self._waiting[0][0].is_whole
+        return self._waiting_bytes >= self._frame_bytes or self._waiting[0][0].is_whole
 
     def _send(self, pcm: bytes) -> None:
         self._leg.play(pcm)
