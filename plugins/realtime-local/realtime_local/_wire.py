@@ -468,7 +468,9 @@ class LocalWire(WireProtocol):
     ) -> None:
         if self._reply is not None:
             self._send("stop", reply=self._reply.number)
-            self._reply.speaking = False  # nothing is heard behind the end, not even a resampler's rest
+            self._reply.speaking = (
+                False  # nothing is heard behind the end, not even a resampler's rest
+            )
         self._end_reply(open_reply, 0.0)
         self._barge_in.finish(session_over=True)
         self.state = WireState.CLOSED
