@@ -17,6 +17,7 @@ import attrs
 from benchmarks.barge_in import measure_barge_in
 from benchmarks.imports import import_times_ms
 from benchmarks.libraries import codec_timings
+from benchmarks.local_figures import cpu_table, cuts_table, turns_table
 from benchmarks.machine import describe
 from benchmarks.report import (
     barge_in_table,
@@ -31,7 +32,15 @@ from benchmarks.resamplers import resampler_modes
 from benchmarks.rounds import Comparison, compare, interleaved, run_client
 from benchmarks.workload import SCENARIOS, Outcome
 
-_PARTS: Final = ("sessions", "barge_in", "sockets", "imports", "libraries", "local_recognition")
+_PARTS: Final = (
+    "sessions",
+    "barge_in",
+    "sockets",
+    "imports",
+    "libraries",
+    "local_recognition",
+    "local_turns",
+)
 _SOCKETS: Final = ("websockets", "picows")
 
 
@@ -151,6 +160,24 @@ class _Benchmarks:
         self.tables.append(
             ("Ten sentences of a grammar, ten of none, by voice and line", understood_table(rows))
         )
+
+    def local_turns(self) -> None:
+        if find_spec("realtime_local") is None or find_spec("pocketsphinx") is None:
+            print("local_turns: left out, realtime-local is not installed", file=sys.stderr)
+            return
+        from benchmarks.local_cpu import measure_cpu  # both need what they measure
+        from benchmarks.local_turns import measure_turns
+
+        chosen = self._arguments
+        rounds = measure_turns(min(chosen.rounds, 3))
+        cpu = measure_cpu(min(chosen.rounds, 2), chosen.seconds)
+        self.results["local_turns"] = [attrs.asdict(each) for each in rounds]
+        self.results["local_cpu"] = [attrs.asdict(row) for row in cpu]
+        self.tables += [
+            ("Where the time goes, end of speech to first audio", turns_table(rounds)),
+            ("Barge-in on the model in the box", cuts_table(rounds)),
+            ("CPU per session-second of the model in the box", cpu_table(cpu)),
+        ]
 
 
 def main() -> None:

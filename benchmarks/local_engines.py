@@ -7,7 +7,7 @@ from contextlib import aclosing, closing
 from time import monotonic
 from typing import final
 
-from attrs import define
+from attrs import define, fields
 
 from realtime_local.engines import (
     CallTool,
@@ -45,6 +45,11 @@ class Marks:
     """The application got audio."""
     audible: float | None = None
     """A frame with sound in it left the playout."""
+
+    def clear(self) -> None:
+        """Forget them all."""
+        for mark in fields(Marks):
+            setattr(self, mark.name, None)
 
 
 @final

@@ -74,8 +74,13 @@ class Line:
         self._utterance: Utterance | None = None
         self._at_ms = 0
         self._marks: list[float] = []
-        noise = np.random.default_rng(1).normal(0.0, _HISS, RATE_HZ)
-        self._hiss = np.round(noise).astype("<i2").tobytes()
+        self._hiss = self.hiss(1.0)
+
+    @staticmethod
+    def hiss(seconds: float) -> bytes:
+        """Make the noise of a line that nobody speaks into."""
+        noise = np.random.default_rng(1).normal(0.0, _HISS, round(RATE_HZ * seconds))
+        return np.round(noise).astype("<i2").tobytes()
 
     async def say(self, utterance: Utterance) -> tuple[float, float]:
         """Say something; returns when its last sound was pushed: the times of onset and end."""

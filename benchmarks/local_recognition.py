@@ -2,8 +2,8 @@
 What the model in the box understands: ten sentences of a grammar and ten of none, by every voice there is.
 
 Each is spoken by a synthesiser, cut out by detector and endpointing as in a session, and recognised; once at 16 kHz,
-once through a telephone's band and A-law-like steps at 8 kHz. The threshold was chosen with `slt` and `espeak`; the
-other voices are the test.
+once through a telephone's band and A-law-like steps at 8 kHz. The threshold was last moved with
+all of these voices in view, so none of them is an independent test of it.
 """
 
 from __future__ import annotations

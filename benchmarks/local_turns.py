@@ -100,10 +100,7 @@ class Desk:
 
     def clear(self) -> None:
         """Forget the marks of the last turn."""
-        fresh = Marks()
-        for name in fresh.__slots__:
-            if name != "__weakref__":
-                setattr(self.marks, name, getattr(fresh, name))
+        self.marks.clear()
         self.speech_started = self.cut = None
 
 

@@ -49,7 +49,6 @@ class Bench:
         self.texts: list[tuple[str, str]] = []
         self.failures: list[tuple[str, bytes]] = []
         self.understanding = Understanding(
-            self.recogniser,
             lambda item, text: self.texts.append((item, text)),
             lambda error, pcm: self.failures.append((str(error), pcm)),
         )
@@ -66,6 +65,7 @@ class Bench:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     bench = Bench()
+    await bench.understanding.load(lambda: bench.recogniser)
     yield bench
     bench.understanding.close()
     bench.recogniser.let(10)

@@ -26,7 +26,8 @@ class Listener:
 
     Args:
         detector: Judges frames; `None` with manual turns.
-        silence_ms: How long nobody speaks before an utterance is over.
+        silence_ms: How long nobody speaks before an utterance is over: most of what a caller waits for an answer, and
+            the longest pause in mid-sentence that is not taken for the end.
         prefix_padding_ms: How much before the onset belongs to it.
     """
 

@@ -90,7 +90,7 @@ class EngineRoom:
         # One thread speaks, one judges frames where that is slow; none is started before it is needed.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="realtime local")
         self._ear: Listener | None = None
-        self._understanding: Understanding | None = None
+        self._understanding = Understanding(self._understood, self._not_understood)
         self._listening: asyncio.Task[None] | None = None
         self._unjudged: deque[bytes] = deque()
         self._unjudged_bytes = 0
@@ -118,8 +118,7 @@ class EngineRoom:
         """
         grammar = self._engines.replier.phrases()
         self._ear = await self._in_thread(self._engines.listen)
-        recogniser = await self._in_thread(lambda: self._engines.recogniser(grammar))
-        self._understanding = Understanding(recogniser, self._understood, self._not_understood)
+        await self._understanding.load(lambda: self._engines.recogniser(grammar))
 
     def send(self, frame: bytes) -> None:
         """Take a frame of the wire."""
@@ -160,8 +159,7 @@ class EngineRoom:
         """Stop all engines; idempotent."""
         self._ended = True
         tasks = [*self._leaving]
-        if self._understanding is not None:
-            self._understanding.close()
+        self._understanding.close()
         for task in (self._listening, self._replying and self._replying[1]):
             if task is not None:
                 task.cancel()
@@ -206,19 +204,16 @@ class EngineRoom:
             self._found(found)
 
     def _found(self, found: list[SpeechBegan | SpeechPaused | SpeechEnded]) -> None:
-        understanding = self._understanding
-        if understanding is None:
-            return
         for event in found:
             match event:
                 case SpeechBegan(onset_ms=onset_ms):
                     self._utterances += 1
                     self._say("speech_started", item=self._utterance, at_ms=onset_ms)
                 case SpeechPaused(silent_since_ms=since_ms, pcm=pcm):
-                    understanding.begin(pcm, since_ms)
+                    self._understanding.begin(pcm, since_ms)
                 case SpeechEnded(silent_since_ms=since_ms, pcm=pcm):
                     self._say("speech_ended", item=self._utterance, at_ms=since_ms)
-                    understanding.recognise(self._utterance, pcm, since_ms)
+                    self._understanding.recognise(self._utterance, pcm, since_ms)
 
     def _die(self, error: Exception) -> None:
         """End the session: who does not hear cannot talk."""
@@ -233,7 +228,7 @@ class EngineRoom:
         return f"utterance_{self._utterances}"
 
     def _commit(self, event: dict[str, Any]) -> None:
-        if self._ear is not None and self._understanding is not None:
+        if self._ear is not None:
             self._understanding.recognise(event["item"], self._ear.take())
 
     def _clear(self, event: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import final
 
 from realtime_local.engines import Heard, Recogniser
@@ -22,24 +22,27 @@ class Understanding:
     already, or soon; when the caller goes on, that work was for nothing.
 
     Args:
-        recogniser: Called in one thread.
         understood: Told item and text, also when recognition failed.
         failed: Told what it failed with, and on what audio, before that.
     """
 
     def __init__(
         self,
-        recogniser: Recogniser,
         understood: Callable[[str, str], None],
         failed: Callable[[Exception, bytes], None],
     ) -> None:
-        self._recogniser = recogniser
+        self._recogniser: Recogniser | None = None
         self._understood = understood
         self._failed = failed
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime local words")
-        self._begun: tuple[int, asyncio.Future[Heard]] | None = None
-        self._waiting: deque[tuple[str, bytes, asyncio.Future[Heard]]] = deque()
+        self._begun: tuple[int, Future[Heard]] | None = None
+        self._waiting: deque[tuple[str, bytes, Future[Heard]]] = deque()
         self._telling: asyncio.Task[None] | None = None
+
+    async def load(self, make: Callable[[], Recogniser]) -> None:
+        """Make the recogniser, in the thread that will call it; before anything else."""
+        loop = asyncio.get_running_loop()
+        self._recogniser = await loop.run_in_executor(self._thread, make)
 
     def begin(self, pcm: bytes, silent_since_ms: int) -> None:
         """Begin in a pause; what was begun in the last one is forgotten."""
@@ -66,15 +69,15 @@ class Understanding:
         self._waiting.clear()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, pcm: bytes) -> asyncio.Future[Heard]:
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._thread, self._recogniser.recognise, pcm)
+    def _start(self, pcm: bytes) -> Future[Heard]:
+        assert self._recogniser is not None  # noqa: S101 - loaded before anything is heard
+        return self._thread.submit(self._recogniser.recognise, pcm)
 
     def _forget(self) -> None:
         if self._begun is not None:
-            heard = self._begun[1]
-            if not heard.cancel():  # done; whatever it was, nobody wants to know
-                heard.exception()
+            self._begun[
+                1
+            ].cancel()  # if it has not begun; what runs ends by itself, and nobody asks
             self._begun = None
 
     async def _tell(self) -> None:
@@ -82,7 +85,7 @@ class Understanding:
             item, pcm, heard = self._waiting.popleft()
             text = ""
             try:
-                text = (await heard).text
+                text = (await asyncio.wrap_future(heard)).text
             except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
                 self._failed(error, pcm)
             self._understood(item, text)
