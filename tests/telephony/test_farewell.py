@@ -95,6 +95,7 @@ async def test_the_tools_tell_whoever_the_control_is_bound_to() -> None:
     assert hang_up.handler is not None
     assert transfer.handler is not None
     assert "no call" in await hang_up.handler("hang_up", {})  # type: ignore[misc]
+    assert "no call" in await transfer.handler("transfer", {"target": "a person"})  # type: ignore[misc]
     control.bind(wishes.append)
     assert "heard out" in await hang_up.handler("hang_up", {})  # type: ignore[misc]
     assert "a person" in await transfer.handler("transfer", {"target": "the king"})  # type: ignore[misc]

@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from realtime_core import AssistantTurnEnd, ConfigError, Event, RealtimeError, UserSpeechStarted
+from realtime_core import (
+    AgentClosedError,
+    AssistantTurnEnd,
+    ConfigError,
+    Event,
+    RealtimeError,
+    UserSpeechStarted,
+)
 from realtime_core.clock import LoopClock
 from realtime_telephony import CallControl, CallReport, attach, bridge
 from realtime_telephony.leg import CallerAudio, LegClosed, LegEvent
@@ -167,6 +174,34 @@ async def test_an_agent_that_cannot_listen_ends_the_call_with_an_apology(
     await nothing_left()
 
 
+async def test_an_agent_with_a_bug_ends_the_call_with_an_apology(sorry: Path) -> None:
+    class Broken(LiveAgent):
+        async def start(self) -> None:
+            raise KeyError("a bug")
+
+    leg, agent = FragileLeg(), Broken()
+    report = await attach(agent, leg, fallback=sorry)
+    assert_apologised(report, leg, agent)
+    assert report.error == "the agent failed inside the SDK: KeyError"
+
+
+async def test_an_agent_that_is_over_is_given_no_more_audio(sorry: Path) -> None:
+    class Over(LiveAgent):
+        pushes = 0
+
+        async def push_audio(self, pcm: bytes | bytearray | memoryview) -> None:
+            self.pushes += 1
+            raise AgentClosedError("over")
+
+    leg, agent = FragileLeg(), Over()
+    call = asyncio.create_task(attach(agent, leg, fallback=sorry))
+    await agent.started.wait()
+    leg.says(pcm(100))
+    leg.say(LegClosed("caller"))
+    assert (await call).ended_by == "caller"
+    assert agent.pushes == 1
+
+
 # Parting
 
 
@@ -272,6 +307,17 @@ async def test_a_wish_that_comes_while_parting_is_too_late(sorry: Path) -> None:
     agent.say(OVER)
     assert (await call).ended_by == "agent"
     assert leg.transferred_to is None
+
+
+async def test_last_words_that_never_end_are_not_waited_for(
+    sorry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "DRAIN_LIMIT_S", 0.05)
+    leg = StubLeg(THEY_PACE, LoopClock())
+    leg.drained = lambda timeout_s: until(lambda: False)  # type: ignore[method-assign, assignment, return-value]
+    report, _, _ = await ended_by_tool(leg, [("hang_up", {})], sorry)
+    assert report.ended_by == "agent"
+    assert leg.hung_up
 
 
 # The fallback
