@@ -55,6 +55,7 @@ class Settings:
     agent: AgentKind = "openai"
     say: Say = print
     profile: Path | None = None
+    nice: int = 0
 
 
 @frozen(kw_only=True)
@@ -163,6 +164,7 @@ async def long(settings: Settings, extensions: Sequence[str], seconds: float) ->
         agent=settings.agent,
         watch=True,
         profile=settings.profile,
+        nice=settings.nice,
     )
     async with rig, AsyncExitStack() as stack:
         phones: dict[str, Baresip] = {}
@@ -315,7 +317,7 @@ async def _round(rig: Rig, extension: str, calls: int, seconds: float, say: Say)
     endings = Counter(
         f"{line['ended_by']}{': ' + line['error'] if line['error'] else ''}" for line in reports
     )
-    return Many(
+    done = Many(
         extension=extension,
         calls=calls,
         seconds=seconds,
@@ -333,6 +335,11 @@ async def _round(rig: Rig, extension: str, calls: int, seconds: float, say: Say)
         load=float(np.median(loads)),
         endings=", ".join(f"{count} {ending}" for ending, count in endings.most_common(3)),
     )
+    say(
+        f"{extension}: {calls} calls: p99 {done.gaps.p99_ms:.1f} ms, Asterisk's own {done.reference.p99_ms:.1f} ms,"
+        f" {done.completed} whole, {'clean' if done.clean else 'not clean'}"
+    )
+    return done
 
 
 def _rig(settings: Settings) -> Rig:
@@ -342,6 +349,7 @@ def _rig(settings: Settings) -> Rig:
         first_port=settings.first_port,
         agent=settings.agent,
         profile=settings.profile,
+        nice=settings.nice,
     )
 
 
