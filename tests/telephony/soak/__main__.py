@@ -52,6 +52,9 @@ def _arguments() -> argparse.Namespace:
         default=26000,
         help=f"UDP ports from here on, {PORTS} of them (26000); two soaks at once need two ranges",
     )
+    parser.add_argument(
+        "--nice", type=int, default=0, help="priority of our process, -20 is the highest (0)"
+    )
     parser.add_argument("--svg", type=Path, help="draw the gaps of the long call there")
     parser.add_argument("--profile", type=Path, help="write cProfile's view of our process there")
     parser.add_argument("--keep", type=Path, help="keep the logs in this directory")
@@ -99,6 +102,7 @@ def main() -> int:
             agent=asked.agent,
             say=_say,
             profile=asked.profile,
+            nice=asked.nice,
         )
         report = asyncio.run(_soak(asked, settings))
     for miss in report.missed():

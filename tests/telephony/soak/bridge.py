@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -208,10 +209,12 @@ async def _serve(config: Path, *, watch: bool) -> None:
         gc.collect()  # as serve-calls does
         gc.freeze()
         gc.callbacks.append(bridge.on_gc)
-        telling = asyncio.gather(bridge.tell(), bridge.watch_the_loop(), return_exceptions=True)
+        telling = asyncio.gather(bridge.tell(), bridge.watch_the_loop())
         _say({"kind": "ready"})
         await stopped.wait()
         telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
 
 
 def main() -> None:

@@ -48,10 +48,12 @@ class Child:
         module: What it runs.
         arguments: Its command line.
         log: Takes its standard error.
+        nice: Its priority.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
-        self._command = [sys.executable, "-m", module, *arguments]
+    def __init__(self, module: str, arguments: Sequence[str], log: Path, *, nice: int = 0) -> None:
+        self._module = module
+        self._command = ["nice", "-n", str(nice), sys.executable, "-m", module, *arguments]
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -82,7 +84,7 @@ class Child:
         async with asyncio.timeout(_START_S):
             while not self.lines:
                 if self._reading.done():
-                    raise RuntimeError(f"{self._command[2]} ended: {self.tail()}")
+                    raise RuntimeError(f"{self._module} ended: {self.tail()}")
                 self._came.clear()
                 await self._came.wait()
         return self.lines[0]
@@ -115,6 +117,8 @@ class Child:
             await process.wait()
         if self._reading is not None:
             await self._reading
+        said = "".join(f"{json.dumps(line)}\n" for line in self.lines)
+        await asyncio.to_thread(self._log.with_suffix(".jsonl").write_text, said)
 
 
 class Rig:
@@ -129,6 +133,7 @@ class Rig:
         reply_ms: How long a reply of the loopback vendor is.
         watch: Have our server tell where every call is.
         profile: Write a profile of our server there.
+        nice: Priority of our server, as `Nice=` of its service would set it.
     """
 
     def __init__(
@@ -141,6 +146,7 @@ class Rig:
         reply_ms: int = 8000,
         watch: bool = False,
         profile: Path | None = None,
+        nice: int = 0,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.parts = parts
@@ -164,6 +170,7 @@ class Rig:
             "tests.telephony.soak.bridge",
             [str(directory / "calls.toml"), *options],
             directory / "bridge.log",
+            nice=nice,
         )
 
     async def __aenter__(self) -> Self:
