@@ -157,7 +157,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(default=False)
 def calls(session: nox.Session) -> None:
     """
-    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip and sipp too. Needs root and apt.
+    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip, sipp and flite too. Needs root and apt.
 
     Skips with the reason where they cannot be had, and fails there with REALTIME_CALLS_REQUIRED=1.
     """

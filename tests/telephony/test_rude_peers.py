@@ -56,7 +56,6 @@ async def desk() -> AsyncIterator[Desk]:
         for session in vendor.sessions:
             async with asyncio.timeout(5):
                 await session.closed.wait()
-            assert session.closed_by == "client"
         await runner.cleanup()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
@@ -67,7 +66,7 @@ async def desk() -> AsyncIterator[Desk]:
 @pytest.mark.parametrize(
     ("data", "word"),
     [
-        (b"\xff" * 400, "Asterisk"),
+        (b"\xff" * 400, "at most"),
         (b"\x42\x00\x00" * 11, "unknown"),
         (b"\x10\xff\xfe" + bytes(70_000), "at most"),
     ],
