@@ -47,11 +47,7 @@ def _extras(package: str) -> str:
 
 def _environment(session: nox.Session) -> dict[str, str | None]:
     """Put the session's environment first on PATH and keep import paths of the caller out."""
-    path = (
-        os.pathsep.join([*session.bin_paths, os.environ.get("PATH", "")])
-        if session.bin_paths
-        else None
-    )
+    path = os.pathsep.join([*(session.bin_paths or ()), os.environ.get("PATH", "")])
     return {"PATH": path, "PYTHONPATH": None}
 
 
