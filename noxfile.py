@@ -47,11 +47,7 @@ def _extras(package: str) -> str:
 
 def _environment(session: nox.Session) -> dict[str, str | None]:
     """Put the session's environment first on PATH and keep import paths of the caller out."""
-    path = (
-        os.pathsep.join([*session.bin_paths, os.environ.get("PATH", "")])
-        if session.bin_paths
-        else None
-    )
+    path = os.pathsep.join([*(session.bin_paths or ()), os.environ.get("PATH", "")])
     return {"PATH": path, "PYTHONPATH": None}
 
 
@@ -173,7 +169,7 @@ def _real_parts(session: nox.Session) -> dict[str, str | None]:
 @nox.session(default=False)
 def calls(session: nox.Session) -> None:
     """
-    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip and sipp too. Needs root and apt.
+    Make real telephone calls over a real Asterisk; installs it in a root of its own, baresip, sipp and flite too. Needs root and apt.
 
     Skips with the reason where they cannot be had, and fails there with REALTIME_CALLS_REQUIRED=1.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import socket
 import subprocess
 import sys
 import wave
@@ -144,3 +146,29 @@ def test_every_example_takes_a_credential(name: str, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "--credential" in done.stdout
+
+
+def test_answer_calls_answers_one_and_stops(tmp_path: Path) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-W", "error", str(EXAMPLES / "answer_calls.py"), "--audiosocket-port", "0", "--http-port", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        assert program.stdout is not None
+        port = re.search(r"AudioSocket on port (\d+)", program.stdout.readline())
+        assert port is not None
+        with socket.create_connection(("127.0.0.1", int(port[1])), timeout=LIMIT_S) as call:
+            call.sendall(b"\x01\x00\x10" + bytes(16) + b"\x10\x01\x40" + bytes(320))
+            heard = b""
+            while not any(heard[3:]) or len(heard) < 323:  # the greeting is not silence
+                heard = call.recv(323, socket.MSG_WAITALL)
+        assert "ended by caller" in "".join(program.stdout.readline() for _ in range(2))
+        program.send_signal(signal.SIGTERM)
+        _, errors = program.communicate(timeout=LIMIT_S)
+    finally:
+        program.kill()
+        program.wait()
+    assert program.returncode == 0, errors

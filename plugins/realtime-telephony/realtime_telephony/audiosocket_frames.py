@@ -47,6 +47,9 @@ MAX_UNKNOWN: Final = 10
 """How many frames of unknown type are skipped, for what a later Asterisk may say; more is no AudioSocket."""
 
 _HEADER_BYTES: Final = 3
+_MOST_OTHER_BYTES: Final = (
+    1024  # of what is not audio; the rest of a nonsense length would be waited for
+)
 _HANG_UP, _CALL_ID, _DIGIT, _ERROR = 0x00, 0x01, 0x03, 0xFF
 _TYPES: Final = {rate: kind for kind, rate in RATES_HZ.items()}
 _FIXED_BYTES: Final = {_CALL_ID: 16, _DIGIT: 1}
@@ -156,6 +159,8 @@ class AudioSocketDecoder:
                 return f"expected whole 16-bit samples in type 0x{kind:02x}, got {size} bytes"
             if size > rate * 2 * MAX_AUDIO_MS // 1000:
                 return f"expected at most {MAX_AUDIO_MS} ms of audio, got {size} bytes of type 0x{kind:02x}"
+        elif size > _MOST_OTHER_BYTES:
+            return f"expected at most {_MOST_OTHER_BYTES} bytes in type 0x{kind:02x}, got {size}"
         elif kind not in (_HANG_UP, _CALL_ID, _DIGIT, _ERROR) and self.unknown >= MAX_UNKNOWN:
             return f"more than {MAX_UNKNOWN} frames of unknown type, the last 0x{kind:02x}"
         return None

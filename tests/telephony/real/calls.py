@@ -21,7 +21,10 @@ from tests.telephony.real.parts import Parts
 from tests.telephony.real.sipp import Sipp
 from tests.telephony.real.sound import Sound, silence, write_wav
 
-__all__ = ["Call", "Calls", "servers"]
+__all__ = ["MADE", "Call", "Calls", "servers"]
+
+MADE: list[str] = []
+"""Every call that was made, by its id."""
 
 ARRIVAL_TIMEOUT_S = 10.0
 
@@ -126,6 +129,7 @@ class Calls:
 
     async def _on_call(self, leg: CallLeg) -> None:
         self.legs.append(leg)
+        MADE.append(leg.info.call_id)
         await self.program(leg)
 
     async def _listen(self, leg: CallLeg) -> None:

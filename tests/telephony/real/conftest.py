@@ -15,14 +15,13 @@ import pytest
 
 from tests.telephony.real import parts as real_parts
 from tests.telephony.real.asterisk import Asterisk
-from tests.telephony.real.calls import Calls, servers
+from tests.telephony.real.calls import MADE, Calls, servers
 from tests.telephony.real.capture import Capture
 from tests.telephony.real.parts import MissingPartsError, Parts
 
 # Read before the fixture that takes REALTIME_ variables out of the environment.
 WANTED = os.environ.get("REALTIME_CALLS") == "1"
 REQUIRED = os.environ.get("REALTIME_CALLS_REQUIRED") == "1"
-_made: list[str] = []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many calls were made."""
     if WANTED:
-        terminalreporter.write_line(f"{len(_made)} real calls were made")
+        terminalreporter.write_line(f"{len(MADE)} real calls were made")
 
 
 @pytest.fixture(scope="session")
@@ -73,5 +72,4 @@ async def calls(parts: Parts, asterisk: Asterisk, tmp_path: Path) -> AsyncIterat
     calls = Calls(parts, asterisk, tmp_path)
     async with servers(calls):
         yield calls
-    _made.extend(leg.info.call_id for leg in calls.legs)
     await calls.nothing_is_left()

@@ -1,5 +1,5 @@
 """
-The real parts of the call tests: Asterisk in a throw-away root, baresip and sipp from Debian.
+The real parts of the call tests: Asterisk in a throw-away root; baresip, sipp and flite from Debian.
 
 Asterisk 22 is in Debian's testing and unstable only, so it lives in a chroot that is made once and kept in a cache:
 `$REALTIME_CALLS_CACHE`, otherwise `~/.cache/realtime-calls`. `python -m tests.telephony.real.parts` does it by hand.
@@ -29,6 +29,7 @@ ASTERISK_PACKAGES: Final = "asterisk,asterisk-core-sounds-en-gsm"
 # Program that shows that the package is there, and the package.
 HOST_PACKAGES: Final = {
     "baresip": "baresip-core",
+    "flite": "flite",
     "mmdebstrap": "mmdebstrap",
     "sipp": "sip-tester",
 }
@@ -209,7 +210,7 @@ def main() -> int:
     begun = time.monotonic()
     try:
         parts = install()
-    except MissingPartsError as error:
+    except (MissingPartsError, OSError) as error:
         print(f"calls: the real parts cannot be had: {error}", file=sys.stderr)
         return 3
     print(
