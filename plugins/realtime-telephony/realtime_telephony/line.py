@@ -86,7 +86,7 @@ class Line:
         """Not reported as final yet, in order."""
         self._waiting_bytes = 0
         self._most_bytes = MAX_WAITING_S * leg.sample_rate_hz * BYTES_PER_SAMPLE
-        self.dropped_bytes = 0
+        self.dropped_bytes: int = 0
         """What was dropped beyond `MAX_WAITING_S`."""
         self._ticks = 0
         self._cutting: asyncio.Task[None] | None = None
