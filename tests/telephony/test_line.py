@@ -95,6 +95,16 @@ def test_a_tick_costs_the_same_however_much_waits() -> None:
     assert CountedDeque.walked == 0
 
 
+def test_a_frame_that_is_not_full_yet_waits_for_the_rest_of_it() -> None:
+    rig = Rig()
+    rig.line.feed(spoken(30))
+    rig.run(60)
+    rig.line.feed(spoken(30))
+    rig.line.feed(OVER)
+    rig.run(60)
+    assert bytes(rig.leg.given) == pcm(20) + bytes(2 * 8 * 40) + pcm(40) + bytes(2 * 8 * 20)
+
+
 def test_a_leg_with_a_clock_gets_no_splinters_in_mid_reply() -> None:
     rig = Rig("they_pace")
     rig.line.feed(spoken(7))
