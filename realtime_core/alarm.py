@@ -8,7 +8,10 @@ from attrs import define
 
 from realtime_core.clock import Clock, Timer
 
-__all__ = ["Alarm"]
+__all__ = ["STALL_S", "Alarm"]
+
+STALL_S = 0.02
+"""How late a call must be for the loop to count as stalled, in seconds."""
 
 
 @define
@@ -18,6 +21,9 @@ class Alarm:
 
     A deadline that moves away with every frame leaves the timer where it is: it goes off early, its owner looks at
     the deadline again and sets it anew. That is cheaper than moving it at every frame.
+
+    Where the loop stood still beyond the deadline, what came meanwhile is still to be read: the call waits `STALL_S`
+    more for it, once.
     """
 
     clock: Clock
@@ -40,5 +46,14 @@ class Alarm:
             self._timer = None
 
     def _ring(self) -> None:
+        self._timer = None
+        now = self.clock.now()
+        if now - self._set_for > STALL_S:
+            self._set_for = now
+            self._timer = self.clock.call_at(now + STALL_S, self._call)
+        else:
+            self._call()
+
+    def _call(self) -> None:
         self._timer = None
         self.callback()

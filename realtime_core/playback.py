@@ -87,6 +87,7 @@ class PlaybackLedger:
                 del self._items[next(iter(self._items))]
             item = self._items[item_id] = _Item(item_id, self._reply, now)
         item.received_ms += ms
+        item.reply = self._reply  # ids are not always new: what comes last says whose it is
 
     def report(self, item_id: str, played_ms: float, *, final: bool, now: float) -> None:
         """Note what the output side has played; unknown or settled items are ignored."""

@@ -73,7 +73,8 @@ class Told:
             case Interrupted():
                 self._flush()
             case AssistantTurnEnd():
-                self._flushed.add(event.response_id)
+                if event.response_id is not None:
+                    self._flushed.add(event.response_id)
             case _:
                 pass
         assert not self.of(SessionClose), f"after SessionClose: {event}"
@@ -81,7 +82,8 @@ class Told:
 
     def _flush(self) -> None:
         audio = self.of(AssistantAudio)
-        self._flushed.update(event.response_id for event in audio)
+        # Replies without an id cannot be told apart.
+        self._flushed.update(e.response_id for e in audio if e.response_id is not None)
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
