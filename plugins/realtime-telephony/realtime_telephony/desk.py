@@ -214,7 +214,8 @@ class Desk:
     async def _talk(self, call: RunningCall) -> CallRecord:
         leg, route = call.leg, call.route
         control = route.control_for(leg)
-        agent = self._agent(call, control)
+        # A provider may read files, and import what it needs.
+        agent = await asyncio.to_thread(self._agent, call, control)
         latencies = Latencies(agent)
 
         def joined(

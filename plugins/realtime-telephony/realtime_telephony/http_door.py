@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from realtime_telephony.leg import CallInfo, CallLeg
 from realtime_telephony.media_call import StreamRefusedError, media_stream_call
 from realtime_telephony.media_signature import RequestCheck
 from realtime_telephony.server_settings import HttpSettings, ServerSettings
+from realtime_telephony.tidying import to_the_end
 
 __all__ = [
     "ASTERISK_PATH",
@@ -139,7 +139,7 @@ class HttpDoor:
             try:
                 await self._desk.take(leg)
             finally:
-                await asyncio.shield(leg.close())
+                await to_the_end(leg.close())
         return cast("_Answered", leg).response
 
     # Questions

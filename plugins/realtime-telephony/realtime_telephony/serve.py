@@ -107,11 +107,10 @@ def _print_routes(routing: Routing) -> None:
         click.echo(f"  {name:<{widths[0]}}  {conditions:<{widths[1]}}  {provider}")
 
 
-def _print_record(record: CallRecord | RefusedCall) -> None:
+def _with_time(record: CallRecord | RefusedCall) -> str:
     from datetime import UTC, datetime
 
-    time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    click.echo(f"{time} {record.line()}")
+    return f"{datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')} {record.line()}"
 
 
 class _Stop:
@@ -160,9 +159,11 @@ def _short_collections() -> Iterator[None]:
 
 async def _serve(routing: Routing) -> int:
     """Serve until signals end it; gives the exit code."""
+    from realtime_telephony.printer import Printer
     from realtime_telephony.server import CallServer, ListenError
 
-    server = CallServer(routing, on_record=_print_record)
+    printer = Printer(click.echo)
+    server = CallServer(routing, on_record=lambda record: printer.line(_with_time(record)))
     stop = _Stop()
     with _signals(stop):
         try:
@@ -189,5 +190,6 @@ async def _serve(routing: Routing) -> int:
             server.end_now()
         hurry.cancel()
         await drain
+    await asyncio.to_thread(printer.close)
     click.echo("stopped")
     return _ENDED_AT_ONCE if hurried else 0
