@@ -370,3 +370,21 @@ async def test_a_pacer_keeps_silence_flowing(server: Server) -> None:
         assert leg.played_samples() == pacer.ticks * 160
 
     await paced(server, run)
+
+
+async def test_connections_beyond_the_bound_are_closed_unread() -> None:
+    over = asyncio.Event()
+
+    async def wait(leg: audiosocket.AudioSocketLeg) -> None:
+        await over.wait()
+
+    async with audiosocket.AudioSocketListener(
+        "127.0.0.1", 0, wait, most_connections=1
+    ) as listener:
+        first = await asyncio.open_connection("127.0.0.1", listener.port)
+        second = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert await second[0].read() == b""
+        assert listener.connections >= 1
+        over.set()
+        for _, writer in (first, second):
+            writer.close()

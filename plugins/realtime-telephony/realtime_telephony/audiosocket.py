@@ -157,6 +157,7 @@ class AudioSocketListener:
         silent_rate_hz: Rate of a call on which no audio came within `FIRST_AUDIO_TIMEOUT_S`: 8,000 as with the application
             `AudioSocket()`, or what stands in the `c(...)` of the dialplan.
         admits: Whether a peer's address may connect; `None`: everybody who reaches us.
+        most_connections: Beyond so many at once, calls or not yet, new ones are closed unread.
     """
 
     def __init__(
@@ -167,9 +168,11 @@ class AudioSocketListener:
         *,
         silent_rate_hz: int = 8_000,
         admits: Callable[[str], bool] | None = None,
+        most_connections: int = 1_000,
     ) -> None:
         self._host = host
         self._port = port
+        self._most_connections = most_connections
         self._on_call = on_call
         self._silent_rate_hz = silent_rate_hz
         self._admits = admits
@@ -219,8 +222,13 @@ class AudioSocketListener:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
+    def _may_connect(self, peer: str) -> bool:
+        if len(self._calls) > self._most_connections:
+            return False
+        return self._admits is None or self._admits(peer)
+
     def _connection(self) -> AudioSocketConnection:
-        connection = AudioSocketConnection(self._admits)
+        connection = AudioSocketConnection(self._may_connect)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._calls[task] = connection
         task.add_done_callback(self._calls.pop)
