@@ -71,7 +71,12 @@ def versions(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build sdists and wheels, install the wheels, run all tests against them from elsewhere."""
+    """
+    Build sdists and wheels, install the wheels, run the tests against them from elsewhere, with branch coverage.
+
+    What is looked for at length, in protocols alone, does not depend on how the packages came: that and the code blocks of the
+    documentation are left to the plain run.
+    """
     session.install("build", *PYPROJECT["build-system"]["requires"])
     temporary = Path(session.create_tmp()).resolve()
     dist = temporary / "dist"
@@ -89,6 +94,7 @@ def wheels(session: nox.Session) -> None:
     session.install("--force-reinstall", "--no-deps", *requirements)
     session.install(*requirements, *_group("test"))
 
+    lengthy = [f"--ignore={ROOT / 'tests' / folder}" for folder in ("properties", "quirks")]
     elsewhere = temporary / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
     environment = {**_environment(session), "REALTIME_WHEELS": str(dist)}
@@ -105,7 +111,7 @@ def wheels(session: nox.Session) -> None:
         session.run(
             "python", "-P", "-m", "pytest",
             "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider",
-            *coverage, *(session.posargs or [str(ROOT / path) for path in ("tests", "docs", "README.md")]),
+            *coverage, *(session.posargs or [str(ROOT / "tests"), *lengthy]),
             env=environment,
         )  # fmt: skip
 
@@ -142,11 +148,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation, warnings are errors; run the code blocks of the README and the pages."""
-    session.install(*EDITABLES, *_group("docs"), *_group("test"))
+    """Build the documentation, warnings are errors; `pytest docs README.md` runs the code blocks."""
+    session.install(*EDITABLES, *_group("docs"))
     out = Path(session.create_tmp()).resolve() / "html"
     session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", "html", "docs", str(out))
-    session.run("pytest", "-q", "docs", "README.md", env=_environment(session))
     session.log("documentation: %s", out / "index.html")
 
 
