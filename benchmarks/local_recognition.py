@@ -25,33 +25,10 @@ from realtime_local.espeak import EspeakLibrarySynthesiser
 from realtime_local.flite import FliteSynthesiser
 from realtime_local.recogniser import SCORE_THRESHOLD, SphinxRecogniser
 from realtime_local.vad import WebrtcDetector
+from tests.local.phrases import OFF_SCRIPT, ON_SCRIPT
 
-__all__ = ["GRAMMAR", "OFF_SCRIPT", "ON_SCRIPT", "Understood", "heard_by_endpointing", "understood"]
+__all__ = ["GRAMMAR", "Understood", "heard_by_endpointing", "understood"]
 
-ON_SCRIPT: Final = (
-    "what time is it",
-    "book a table for two",
-    "transfer me to a human",
-    "what is the weather today",
-    "i want to cancel my order",
-    "can you repeat that please",
-    "my account number is five two seven",
-    "please stop talking",
-    "how much does it cost",
-    "good bye",
-)
-OFF_SCRIPT: Final = (
-    "hello there how are you",
-    "how do i get to the station",
-    "no thanks i will call later",
-    "the quick brown fox jumps over the lazy dog",
-    "my sister bought a blue bicycle yesterday",
-    "please send the invoice to my office",
-    "do you know any good films",
-    "it rained for three days in the mountains",
-    "i left my umbrella on the train",
-    "who won the football match last night",
-)
 GRAMMAR: Final = """#JSGF V1.0;
 grammar desk;
 <number> = one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve;

@@ -19,7 +19,6 @@ from attrs import define, field
 from benchmarks.local_engines import Marks, TimedRecogniser, TimedReplier, TimedSynthesiser
 from benchmarks.local_figures import BargeInTimes, Turns, TurnTimes
 from benchmarks.local_line import RATE_HZ, Line, Utterance
-from benchmarks.local_recognition import ON_SCRIPT
 from realtime_core import Options, new_agent_from_credential
 from realtime_core.agent import Agent
 from realtime_core.backends.soxr import SoxrResampler
@@ -36,6 +35,7 @@ from realtime_local.flite import FliteSynthesiser
 from realtime_local.script_reading import demo_script
 from realtime_local.script_replier import ScriptReplier
 from realtime_local.synthesis import find_synthesiser
+from tests.local.phrases import ON_SCRIPT
 
 __all__ = ["Desk", "measure_turns", "sentences"]
 

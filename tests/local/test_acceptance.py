@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 
 import realtime_core as rt
-from benchmarks.local_recognition import OFF_SCRIPT, ON_SCRIPT
 from realtime_core.playout import Playout
 from realtime_local.flite import FliteSynthesiser
 from realtime_local.restaurant import restaurant_tools
 from realtime_local.script_reading import demo_script
+from tests.local.phrases import OFF_SCRIPT, ON_SCRIPT
 from tests.local.sounds import needs_flite, silence
 
 pytestmark = needs_flite
