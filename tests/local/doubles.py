@@ -12,6 +12,7 @@ from realtime_core.testing.speech import speech_like
 from realtime_local.engines import CallTool, Heard, Say, TurnRequest
 
 RATE_HZ = 16000
+_WORD = speech_like(60, RATE_HZ)
 
 
 class Humming:
@@ -22,7 +23,7 @@ class Humming:
 
     def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
         for _ in text.split():
-            yield speech_like(60, RATE_HZ)
+            yield _WORD
 
 
 class Deaf:
