@@ -111,7 +111,7 @@ def wheels(session: nox.Session) -> None:
         session.run(
             "python", "-P", "-m", "pytest",
             "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider",
-            *coverage, *(session.posargs or [str(ROOT / "tests"), *lengthy]),
+            "-n", "auto", "--maxprocesses", "4", *coverage, *(session.posargs or [str(ROOT / "tests"), *lengthy]),
             env=environment,
         )  # fmt: skip
 
