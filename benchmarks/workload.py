@@ -70,10 +70,17 @@ class Arrivals:
     def __init__(self) -> None:
         self.latencies_ns: list[int] = []
         self.pcm_bytes = 0
+        self._noted: set[str] = set()
 
     def note(self, item_id: str, pcm: bytes) -> None:
-        """Take the time; the vendor's time of sending, of the same clock, is the item's id."""
-        self.latencies_ns.append(time.monotonic_ns() - int(item_id[5:]))
+        """
+        Take the time; the vendor's time of sending, of the same clock, is the item's id.
+
+        What a resampler held back of an item comes when the next one begins, and is no answer to its own delta.
+        """
+        if item_id not in self._noted:
+            self._noted.add(item_id)
+            self.latencies_ns.append(time.monotonic_ns() - int(item_id[5:]))
         self.pcm_bytes += len(pcm)
 
     def clear(self) -> None:
