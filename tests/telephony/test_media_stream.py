@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from realtime_core.errors import UnsupportedError
 from realtime_telephony import media_stream
 from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed
 from realtime_telephony.media_stream import MediaStreamLeg, StreamLimits
@@ -343,7 +344,7 @@ async def test_hang_up_without_an_account_ends_the_stream(any_vendor: FakeVendor
         assert (await end_of(leg)).reason == "us"
         await asyncio.wait_for(any_vendor.closed.wait(), 2)
         assert any_vendor.close_code == 1000
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(UnsupportedError):
             await leg.transfer("+15550100")
 
 

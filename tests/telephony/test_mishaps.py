@@ -20,6 +20,7 @@ from realtime_core import (
     UserSpeechStarted,
 )
 from realtime_core.clock import LoopClock
+from realtime_core.errors import UnsupportedError
 from realtime_telephony import CallControl, CallReport, attach, bridge
 from realtime_telephony.leg import CallerAudio, LegClosed, LegEvent
 from realtime_telephony.tidying import to_the_end
@@ -230,7 +231,7 @@ TRANSFER = ("transfer", {"target": "a person"})
     ("error", "told"),
     [
         (RealtimeError("the vendor answered 500"), "the vendor answered 500"),
-        (NotImplementedError("not on this leg"), "not on this leg"),
+        (UnsupportedError("not on this leg"), "not on this leg"),
         (OSError("https://user:secret@host"), "OSError"),
     ],
 )

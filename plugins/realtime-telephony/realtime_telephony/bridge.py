@@ -272,8 +272,7 @@ class Bridge:
                 await self._leg.transfer(wish.target)
         except Exception as error:  # noqa: BLE001 - the caller is told, not left alone
             # What is not ours may have a number or a secret in its text.
-            ours = isinstance(error, RealtimeError | NotImplementedError)
-            why = str(error) if ours else type(error).__name__
+            why = str(error) if isinstance(error, RealtimeError) else type(error).__name__
             _log.warning("call %s: the transfer failed: %s", self._leg.info.call_id, why)
             self._error = RealtimeError(f"the transfer failed: {why}")
             return "failure", str(self._error)

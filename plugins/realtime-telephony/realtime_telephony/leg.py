@@ -14,6 +14,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from realtime_core.errors import UnsupportedError
+
 __all__ = [
     "CallInfo",
     "CallLeg",
@@ -171,9 +173,9 @@ class CallLeg(ABC):
             target: Number, extension or address, as the peer wants it.
 
         Raises:
-            NotImplementedError: The leg cannot; see `LegCapabilities.transfer`.
+            UnsupportedError: The leg cannot; see `LegCapabilities.transfer`.
         """
-        raise NotImplementedError(f"a call on {self.info.leg} cannot be transferred by its leg")
+        raise UnsupportedError(f"a call on {self.info.leg} cannot be transferred by its leg")
 
     @abstractmethod
     async def close(self) -> None:
