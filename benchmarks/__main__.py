@@ -38,6 +38,7 @@ _PARTS: Final = (
     "sockets",
     "imports",
     "libraries",
+    "local_threshold",
     "local_recognition",
     "local_turns",
 )
@@ -149,6 +150,20 @@ class _Benchmarks:
         self.tables.append(("JSON and base64", timings_table(timings)))
         self.tables.append(("soxr, 20 ms at a time", modes_table(modes)))
 
+    def local_threshold(self) -> None:
+        if find_spec("realtime_local") is None or find_spec("pocketsphinx") is None:
+            print("local_threshold: left out, realtime-local is not installed", file=sys.stderr)
+            return
+        from benchmarks.local_threshold import tuned  # needs what it measures
+
+        tuning = tuned()
+        self.results["local_threshold"] = attrs.asdict(tuning)
+        shown = (
+            f"{tuning.threshold:.2f}, middle of {tuning.least:.3f} to {tuning.greatest:.3f}: "
+            f"{tuning.right} of {tuning.of} sentences come out right"
+        )
+        self.tables.append(("The recogniser's threshold, by the tuning voices alone", shown))
+
     def local_recognition(self) -> None:
         if find_spec("realtime_local") is None or find_spec("pocketsphinx") is None:
             print("local_recognition: left out, realtime-local is not installed", file=sys.stderr)
@@ -158,7 +173,7 @@ class _Benchmarks:
         rows = understood()
         self.results["local_recognition"] = [attrs.asdict(row) for row in rows]
         self.tables.append(
-            ("Ten sentences of a grammar, ten of none, by voice and line", understood_table(rows))
+            ("Ten sentences of the script, ten of none, by voice and line", understood_table(rows))
         )
 
     def local_turns(self) -> None:
