@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -44,9 +45,8 @@ async def deaf_peer() -> AsyncIterator[str]:
 async def test_frames_pings_and_the_goodbye_are_written_while_the_connection_is_congested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "realtime_core.backends.aiohttp._GOODBYE", aiohttp.ClientWSTimeout(ws_close=0.2)
-    )
+    goodbye = cast("Any", aiohttp.ClientWSTimeout)(ws_close=0.2)  # pyright sees no fields
+    monkeypatch.setattr("realtime_core.backends.aiohttp._GOODBYE", goodbye)
     async with deaf_peer() as url:
         transport = AiohttpTransport(url, {})
         await transport.connect()
