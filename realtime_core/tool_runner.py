@@ -65,39 +65,39 @@ class ToolRunner:
         self._timeout_s = options.tool_timeout_s
         self._answer = answer
         self._log = log
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._handlers_at_work: set[asyncio.Task[str]] = set()
-        self._left_to_application: set[str] = set()
+        self._left_to_application: dict[str, asyncio.Task[None]] = {}
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """Say whether a task is one of a tool's."""
-        return task in self._tasks.values() or task in self._handlers_at_work
+        return task in self._tasks or task in self._handlers_at_work
 
     def run(self, call: ToolCall) -> None:
         """Start a call; its answer comes later, or a word on why there is none."""
         handler = self._handler(call)
-        if handler is _never:
-            self._left_to_application.add(call.call_id)
         task = asyncio.create_task(self._run(call, handler), name=f"realtime tool {call.name}")
-        self._tasks[call.call_id] = task
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(call.call_id, done))
+        if handler is _never:
+            self._left_to_application[call.call_id] = task
 
     def answered(self, call_id: str) -> None:
         """The application has answered by itself: stop waiting for it; a handler that runs is left to end."""
-        if call_id in self._left_to_application:
-            self._tasks[call_id].cancel()
+        task = self._left_to_application.get(call_id)
+        if task is not None:
+            task.cancel()
 
     def stop(self) -> None:
         """Cancel what runs: nobody is left to be answered. A handler that refuses to end is left behind."""
-        for task in self._tasks.values():
+        for task in self._tasks:
             task.cancel()
 
     def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
-        if (
-            self._tasks.get(call_id) is task
-        ):  # some servers give an id to a call of a later reply again
-            del self._tasks[call_id]
-            self._left_to_application.discard(call_id)
+        self._tasks.discard(task)
+        # Some servers give an id to a call of a later reply again.
+        if self._left_to_application.get(call_id) is task:
+            del self._left_to_application[call_id]
 
     def _handler(self, call: ToolCall) -> ToolHandler | None:
         """Who runs a call; `_never` where the application answers, `None` where nobody has such a tool."""

@@ -61,8 +61,8 @@ def test_control_plane_describes_providers_and_checks_a_credential(tmp_path: Pat
 
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    wheels = {provider["wheel"]: provider for provider in answer["providers"]}
-    key = wheels["realtime-openai"]["credentialSchema"]["properties"]["apiKey"]
+    wheels = {provider["distribution"]: provider for provider in answer["providers"]}
+    key = wheels["realtime-openai"]["credential_schema"]["properties"]["apiKey"]
     assert key["writeOnly"] is True
     assert answer["check"]["ok"] is True
 
