@@ -67,7 +67,8 @@ class ToolRunner:
         self._log = log
         self._tasks: set[asyncio.Task[None]] = set()
         self._handlers_at_work: set[asyncio.Task[str]] = set()
-        self._left_to_application: dict[str, asyncio.Task[None]] = {}
+        self._left_to_application: dict[asyncio.Task[None], str] = {}
+        """Call by task, the oldest first; some servers give an id to a call of a later reply again."""
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """Say whether a task is one of a tool's."""
@@ -78,14 +79,16 @@ class ToolRunner:
         handler = self._handler(call)
         task = asyncio.create_task(self._run(call, handler), name=f"realtime tool {call.name}")
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._forget(call.call_id, done))
+        task.add_done_callback(self._forget)
         if handler is _never:
-            self._left_to_application[call.call_id] = task
+            self._left_to_application[task] = call.call_id
 
     def answered(self, call_id: str) -> None:
         """The application has answered by itself: stop waiting for it; a handler that runs is left to end."""
-        task = self._left_to_application.get(call_id)
+        waiting = (task for task, call in self._left_to_application.items() if call == call_id)
+        task = next(waiting, None)
         if task is not None:
+            del self._left_to_application[task]
             task.cancel()
 
     def stop(self) -> None:
@@ -93,11 +96,9 @@ class ToolRunner:
         for task in self._tasks:
             task.cancel()
 
-    def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        # Some servers give an id to a call of a later reply again.
-        if self._left_to_application.get(call_id) is task:
-            del self._left_to_application[call_id]
+        self._left_to_application.pop(task, None)
 
     def _handler(self, call: ToolCall) -> ToolHandler | None:
         """Who runs a call; `_never` where the application answers, `None` where nobody has such a tool."""

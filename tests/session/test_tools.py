@@ -116,3 +116,16 @@ async def test_a_call_whose_id_comes_again_ends_with_the_session_too() -> None:
     assert ended == ["look", "look"]
     names = [task.get_name() for task in asyncio.all_tasks()]
     assert not [name for name in names if "tool" in name]
+
+
+async def test_an_answer_of_the_application_ends_the_wait_for_the_oldest_call_of_its_id() -> None:
+    line = await Line(tools=[Tool(name="look")], tool_timeout_s=LIMIT_S).open()
+    await line.say(CREATED, called(), DONE)
+    await asyncio.sleep(LIMIT_S / 2)
+    again = {"id": "R2", "status": "completed"}
+    await line.say({"type": "response.created", "response": again}, called(reply="R2"))
+    await line.say({**DONE, "response": again})
+    await line.agent.send_tool_result("C1", "first")
+    await asyncio.sleep(2 * LIMIT_S)
+    assert outputs(line) == ["first", '{"error": "the tool did not answer in time"}']
+    await line.agent.close()
