@@ -34,6 +34,18 @@ EDITABLES = (
 )
 
 
+# Half of the tests' time is waiting, so two a core do well. Neighbours stay together, for what a module makes once.
+SIDE_BY_SIDE = ("-n", "4", "--dist", "worksteal")
+# What is looked for at length, in protocols or by ear, does not depend on how the packages came.
+LENGTHY = (
+    "properties",
+    "quirks",
+    "audio/test_ten_minutes.py",
+    "local/test_acceptance.py",
+    "local/test_demo_dialogue.py",
+)
+
+
 def _group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PYPROJECT, name)
 
@@ -53,8 +65,8 @@ def _environment(session: nox.Session) -> dict[str, str | None]:
 
 def _pytest(session: nox.Session) -> None:
     session.install(*EDITABLES, *_group("test"))
-    coverage = () if session.posargs else ("--cov", "--cov-report=term")
-    session.run("pytest", *coverage, *session.posargs, env=_environment(session))
+    everything = ("--cov", "--cov-report=term", *SIDE_BY_SIDE)
+    session.run("pytest", *(session.posargs or everything), env=_environment(session))
 
 
 @nox.session
@@ -74,8 +86,7 @@ def wheels(session: nox.Session) -> None:
     """
     Build sdists and wheels, install the wheels, run the tests against them from elsewhere, with branch coverage.
 
-    What is looked for at length, in protocols alone, does not depend on how the packages came: that and the code blocks of the
-    documentation are left to the plain run.
+    What is `LENGTHY`, and the code blocks of the documentation, are left to the plain run.
     """
     session.install("build", *PYPROJECT["build-system"]["requires"])
     temporary = Path(session.create_tmp()).resolve()
@@ -94,7 +105,7 @@ def wheels(session: nox.Session) -> None:
     session.install("--force-reinstall", "--no-deps", *requirements)
     session.install(*requirements, *_group("test"))
 
-    lengthy = [f"--ignore={ROOT / 'tests' / folder}" for folder in ("properties", "quirks")]
+    lengthy = [f"--ignore={ROOT / 'tests' / path}" for path in LENGTHY]
     elsewhere = temporary / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
     environment = {**_environment(session), "REALTIME_WHEELS": str(dist)}
@@ -111,7 +122,7 @@ def wheels(session: nox.Session) -> None:
         session.run(
             "python", "-P", "-m", "pytest",
             "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "no:cacheprovider",
-            "-n", "auto", "--maxprocesses", "4", *coverage, *(session.posargs or [str(ROOT / "tests"), *lengthy]),
+            *SIDE_BY_SIDE, *coverage, *(session.posargs or [str(ROOT / "tests"), *lengthy]),
             env=environment,
         )  # fmt: skip
 

@@ -19,18 +19,6 @@ import realtime_core as rt
 from realtime_core.testing import LoopbackVendor
 
 
-def as_json(info: rt.ProviderInfo) -> dict[str, Any]:
-    """Describe one provider in plain values."""
-    return {
-        "slugs": list(info.slugs),
-        "wheel": info.distribution,
-        "version": info.version,
-        "credentialSchema": info.credential_schema,
-        "capabilities": None if info.capabilities is None else attrs.asdict(info.capabilities),
-        "error": None if info.load_error is None else str(info.load_error),
-    }
-
-
 async def check(credential: dict[str, Any]) -> dict[str, Any]:
     """Open a session with this credential and close it again."""
     try:
@@ -63,7 +51,7 @@ async def main() -> None:
     else:
         async with LoopbackVendor() as vendor:
             result = await check(vendor.credential("openai_ga"))
-    providers = [as_json(info) for info in rt.describe_providers()]
+    providers = [info.as_json() for info in rt.describe_providers()]
     print(json.dumps({"providers": providers, "check": result}, indent=2))
     if not result["ok"]:
         raise SystemExit(1)

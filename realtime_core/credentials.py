@@ -2,8 +2,8 @@
 A tenant's credential: parsed JSON in, a vendor's frozen config object out.
 
 A vendor declares an attrs class, preferably on top of `Credential`, and calls `load_credential`. Keys work
-in camelCase and snake_case. Types are strict: JSON is not guessed at, so `5` is no `"5"` and `"false"` no
-`False`. An error names the path and what was expected, never the value, which may be the key itself.
+in camelCase and snake_case. Types are strict, see `realtime_core.credential_types`. An error names the path and what was
+expected, never the value, which may be the key itself.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import difflib
 import logging
 import os
 import re
-import types
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast, get_type_hints
 
 import attrs
-import cattrs
 from attrs import Attribute, field, frozen
-from cattrs.errors import ClassValidationError, IterableValidationError
 
+from realtime_core.credential_types import camel_case, json_type, schema_of, structured
 from realtime_core.errors import ConfigError
 
 __all__ = [
@@ -92,127 +90,8 @@ class Credential:
             raise ConfigError("credential.dialTimeoutMs: expected a number of ms above 0")
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
-
-
 def _snake(key: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
-
-
-def _strict(expected: type | tuple[type, ...], name: str) -> Callable[[Any, Any], Any]:
-    def check(value: Any, _: Any) -> Any:
-        if isinstance(value, bool) and expected is not bool:
-            raise _Expected(f"{name}, got {_json_type(value)}")
-        if not isinstance(value, expected):
-            raise _Expected(f"{name}, got {_json_type(value)}")
-        return value
-
-    return check
-
-
-class _Expected(ValueError):
-    """Carries an expectation, free of the value, out of cattrs."""
-
-
-def _json_type(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
-    if type(value) in names:
-        return names[type(value)]
-    return "an object" if isinstance(value, Mapping) else "a list"
-
-
-def _structure_literal(value: Any, kind: Any) -> Any:
-    allowed = get_args(kind)
-    if any(type(value) is type(item) and value == item for item in allowed):
-        return value
-    raise _Expected("one of " + ", ".join(map(repr, allowed)))
-
-
-def _structure_union(value: Any, kind: Any) -> Any:
-    """Take the first member that fits exactly; scalars and null only, so there is no guessing."""
-    expectations: list[str] = []
-    for member in get_args(kind):
-        if member is type(None):
-            if value is None:
-                return None
-            continue
-        try:
-            return _converter.structure(value, member)
-        except _Expected as error:
-            expectations.append(str(error).partition(", got ")[0])
-    if type(None) in get_args(kind):
-        expectations.append("null")
-    raise _Expected(f"{' or '.join(expectations)}, got {_json_type(value)}")
-
-
-def _structure_mapping(value: Any, kind: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise _Expected(f"an object, got {_json_type(value)}")
-    of = get_args(kind)[1] if get_args(kind) else Any
-    out: dict[str, Any] = {}
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise _Expected("an object with string keys")
-        try:
-            out[key] = item if of is Any else _converter.structure(item, of)
-        except _Expected as error:
-            raise _Expected(f"{error} under one of its keys") from None
-    return out
-
-
-def _structure_list(value: Any, kind: Any) -> Any:
-    if not isinstance(value, (list, tuple)):
-        raise _Expected(f"a list, got {_json_type(value)}")
-    of = get_args(kind)[0] if get_args(kind) else Any
-    out: list[Any] = []
-    for item in value:
-        try:
-            out.append(item if of is Any else _converter.structure(item, of))
-        except _Expected as error:
-            raise _Expected(f"each item to be {error}") from None
-    return out if (get_origin(kind) or kind) is list else tuple(out)
-
-
-def _is_literal(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is Literal
-
-
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (Union, types.UnionType)
-
-
-def _is_mapping(kind: Any) -> bool:
-    origin = get_origin(kind) or kind
-    return isinstance(origin, type) and issubclass(origin, Mapping)
-
-
-def _is_list(kind: Any) -> bool:
-    """A list, a sequence, or a tuple of any length."""
-    origin = get_origin(kind) or kind
-    if origin is tuple:
-        return get_args(kind)[1:] in ((), (...,))
-    return origin in (list, Sequence)
-
-
-def _new_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=True)
-    converter.register_structure_hook(str, _strict(str, "a string"))
-    converter.register_structure_hook(bool, _strict(bool, "true or false"))
-    converter.register_structure_hook(int, _strict(int, "a whole number"))
-    converter.register_structure_hook(float, _strict((int, float), "a number"))
-    converter.register_structure_hook_func(_is_literal, _structure_literal)
-    converter.register_structure_hook_func(_is_union, _structure_union)
-    converter.register_structure_hook_func(_is_mapping, _structure_mapping)
-    converter.register_structure_hook_func(_is_list, _structure_list)
-    return converter
-
-
-_converter = _new_converter()
 
 
 def _fields(kind: type) -> Mapping[str, Attribute[Any]]:
@@ -226,7 +105,7 @@ def _warn_unknown(kind: type, key: str, known: Mapping[str, object]) -> None:
         return
     _warned.add((kind, key))
     near = difflib.get_close_matches(_snake(key), known, n=1, cutoff=0.5)
-    hint = f"; did you mean {_camel(near[0])!r}?" if near else ""
+    hint = f"; did you mean {camel_case(near[0])!r}?" if near else ""
     _log.warning("credential: unknown key %r is ignored%s", key, hint)
 
 
@@ -248,7 +127,7 @@ def load_credential(kind: type[T], cfg: Mapping[str, Any]) -> T:
             the expectation.
     """
     if not isinstance(cfg, Mapping):
-        raise ConfigError(f"credential: expected an object, got {_json_type(cfg)}")
+        raise ConfigError(f"credential: expected an object, got {json_type(cfg)}")
     known = _fields(kind)
     values: dict[str, Any] = {}
     for key, value in cfg.items():
@@ -258,7 +137,7 @@ def load_credential(kind: type[T], cfg: Mapping[str, Any]) -> T:
         if name in known:
             if name in values and values[name] != value:
                 raise ConfigError(
-                    f"credential.{_camel(name)}: given twice, in camelCase and in snake_case"
+                    f"credential.{camel_case(name)}: given twice, in camelCase and in snake_case"
                 )
             values[name] = value
         elif key not in _FRONT_DOOR_KEYS:
@@ -272,60 +151,9 @@ def load_credential(kind: type[T], cfg: Mapping[str, Any]) -> T:
             value = values[name] = os.environ[env].strip()
         if header and _holds_control_characters(value):
             raise ConfigError(
-                f"credential.{_camel(name)}: expected no control characters, which no header may hold"
+                f"credential.{camel_case(name)}: expected no control characters, which no header may hold"
             )
-    problem: str | None = None
-    try:
-        return _converter.structure(values, kind)
-    except ConfigError:
-        raise
-    except (ClassValidationError, IterableValidationError) as error:
-        problem = _first_problem(error, "credential")
-    # Raised out here so that no cause and no context, which hold the value, travel along.
-    raise ConfigError(problem) from None
-
-
-def _first_problem(error: BaseException, path: str) -> str:
-    """Walk cattrs' groups to the first leaf; only our own expectations are quoted, never a value."""
-    if isinstance(error, ClassValidationError):
-        noted, unnoted = error.group_exceptions()
-        for leaf, note in noted:
-            return _first_problem(leaf, f"{path}.{_camel(note.name)}")
-        return _first_problem(unnoted[0], path)
-    if isinstance(error, IterableValidationError):
-        for leaf, item_note in error.group_exceptions()[0]:
-            return _first_problem(leaf, f"{path}[{item_note.index}]")
-    if isinstance(error, ConfigError):
-        return str(error)
-    expectation = str(error) if isinstance(error, _Expected) else "a valid value"
-    return f"{path}: expected {expectation}"
-
-
-def _schema_of(kind: Any) -> dict[str, Any]:
-    plain: dict[Any, dict[str, Any]] = {
-        str: {"type": "string"},
-        bool: {"type": "boolean"},
-        int: {"type": "integer"},
-        float: {"type": "number"},
-        type(None): {"type": "null"},
-        Any: {},
-    }
-    if kind in plain:
-        return dict(plain[kind])
-    if _is_literal(kind):
-        return {"enum": list(get_args(kind))}
-    if _is_union(kind):
-        members = [_schema_of(member) for member in get_args(kind)]
-        if all(set(member) == {"type"} for member in members):
-            return {"type": [member["type"] for member in members]}
-        return {"anyOf": members}
-    if _is_list(kind):
-        of = get_args(kind)[0] if get_args(kind) else Any
-        return {"type": "array", "items": _schema_of(of) or True}
-    if _is_mapping(kind):
-        of = get_args(kind)[1] if get_args(kind) else Any
-        return {"type": "object", "additionalProperties": _schema_of(of) or True}
-    raise TypeError(f"no JSON Schema for a credential field of type {kind!r}")
+    return structured(values, kind, "credential")
 
 
 def credential_schema(kind: type) -> dict[str, Any]:
@@ -343,7 +171,7 @@ def credential_schema(kind: type) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required = ["provider"]
     for item in attrs.fields(cast("type[attrs.AttrsInstance]", kind)):
-        entry = _schema_of(hints[item.name])
+        entry = schema_of(hints[item.name])
         if item.metadata.get(_DOC):
             entry["description"] = item.metadata[_DOC]
         if item.metadata.get(_SECRET):
@@ -351,14 +179,14 @@ def credential_schema(kind: type) -> dict[str, Any]:
         if item.metadata.get(_ENV):
             entry["x-env"] = item.metadata[_ENV]
         if item.default is attrs.NOTHING:
-            required.append(_camel(item.name))
+            required.append(camel_case(item.name))
         elif (
             "writeOnly" not in entry
             and isinstance(item.default, (str, int, float, bool))
             and item.default != ""
         ):
             entry["default"] = item.default
-        properties[_camel(item.name)] = entry
+        properties[camel_case(item.name)] = entry
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from realtime_core.capabilities import Capabilities
 from realtime_core.errors import ProviderConflictError, ProviderLoadError, RealtimeError
@@ -33,6 +33,20 @@ class ProviderInfo:
     What is wrong with it: it does not import, its credential cannot be described, or another wheel offers the same
     slug.
     """
+
+    def as_json(self) -> dict[str, Any]:
+        """Write it as plain values, as `realtime providers --json` and the call server do."""
+        error = self.load_error
+        return {
+            "slugs": list(self.slugs),
+            "distribution": self.distribution,
+            "version": self.version,
+            "credential_schema": self.credential_schema,
+            "capabilities": None if self.capabilities is None else asdict(self.capabilities),
+            "error": None
+            if error is None
+            else {"class": type(error).__name__, "kind": error.kind.value, "message": str(error)},
+        }
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""Base URLs of WebSocket vendors."""
+"""Base URLs and headers of WebSocket vendors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from realtime_core.errors import ConfigError
 
-__all__ = ["websocket_url"]
+__all__ = ["headers_with", "websocket_url"]
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _NO_HOST = "credential.baseUrl: expected a URL with a host and a valid port"
@@ -56,3 +56,15 @@ def websocket_url(
     have = {key for key, _ in given}
     added = [(key, value) for key, value in (query or {}).items() if key not in have]
     return urlunsplit((scheme, parts.netloc, path(parts.path), urlencode(given + added), ""))
+
+
+def headers_with(given: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """
+    Join a vendor's headers with the tenant's, which win, whatever their case.
+
+    Args:
+        given: The tenant's, from `credential.headers`.
+        own: The vendor's.
+    """
+    names = {name.lower() for name in given}
+    return {**{name: value for name, value in own.items() if name.lower() not in names}, **given}

@@ -77,6 +77,7 @@ _check_rate = expect(
     "a sample rate of 8000 to 48000 Hz (0 for the default)",
     lambda value: is_number(value) and isinstance(value, int) and 8000 <= value <= 48000,
 )
+_check_flag = expect("True or False", lambda value: isinstance(value, bool))
 _check_positive = expect("a number above 0", lambda value: is_number(value) and value > 0)
 
 
@@ -120,6 +121,9 @@ def _check_vad(instance: Options, attribute: Attribute[Any], value: Any) -> None
             raise wrong("Options.vad.eagerness", expected, value.eagerness)
     else:
         raise wrong("Options.vad", "a ServerVAD, a SemanticVAD or None", value)
+    for name in ("interrupt", "respond"):
+        if not isinstance(getattr(value, name), bool):
+            raise wrong(f"Options.vad.{name}", "True or False", getattr(value, name))
     if instance.disable_server_vad:
         raise ConfigError(
             "Options.vad and Options.disable_server_vad exclude each other: "
@@ -164,7 +168,7 @@ class Options:
     Called with each event, in order, on the session's task (for an event that a command causes at once, such
     as `SessionClose`, within that command). Must return fast; a slow one is warned about once. What it raises is logged and ends nothing. `None`: iterate over the agent instead.
     """
-    disable_server_vad: bool = False
+    disable_server_vad: bool = field(default=False, validator=_check_flag)
     """Manual turns: the application ends them by `Agent.commit_input_audio`."""
     vad: ServerVAD | SemanticVAD | None = field(default=None, validator=_check_vad)
     """Turn detection; `None` is our documented default for the vendor, always sent explicitly."""
@@ -189,7 +193,7 @@ class Options:
     """How long a tool may take, in seconds."""
     start_timeout_s: float = field(default=15.0, validator=_check_positive)
     """How long `Agent.start` may take, in seconds."""
-    include_raw: bool = False
+    include_raw: bool = field(default=False, validator=_check_flag)
     """Put the vendor's frame into `Event.raw`; for debugging, audio frames are large."""
     max_buffered_ms: int = field(default=2000, validator=_check_positive)
     """Bound of our queue of outgoing audio, in ms."""

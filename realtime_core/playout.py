@@ -59,6 +59,7 @@ class Playout:
         self._frame_bytes = rate_hz * frame_ms // 1000 * BYTES_PER_SAMPLE
         self._reports = reports
         self._items: deque[_Item] = deque()
+        self._waiting_bytes = 0
         self._turn_over = True
         agent.on_cut(self.flush)
 
@@ -70,15 +71,14 @@ class Playout:
     @property
     def buffered_ms(self) -> float:
         """How much audio waits, in ms."""
-        waiting = sum(len(chunk) for item in self._items for chunk in item.chunks)
-        return pcm_ms(waiting, self._rate_hz)
+        return pcm_ms(self._waiting_bytes, self._rate_hz)
 
     def feed(self, event: Event) -> None:
         """
         Take any event and keep what concerns the output.
 
-        Audio is queued, unless its reply was cut since it was fetched; an interrupting `UserSpeechStarted` and the end of the session drop what waits. A cut, by
-        the caller's speech or by `Agent.cancel`, drops it before its event comes.
+        Audio is queued, unless its reply was cut since it was fetched; an interrupting `UserSpeechStarted` and the end of
+        the session drop what waits. A cut, by the caller's speech or by `Agent.cancel`, drops it before its event comes.
         """
         match event:
             case AssistantAudio() if self._agent.was_cut(event.response_id):
@@ -88,6 +88,7 @@ class Playout:
                 if not self._items or self._items[-1].item_id != event.item_id:
                     self._items.append(_Item(event.item_id, deque()))
                 self._items[-1].chunks.append(memoryview(event.audio))
+                self._waiting_bytes += len(event.audio)
             case UserSpeechStarted() if event.interrupts:
                 self.flush()
             case Interrupted() | SessionClose():
@@ -99,7 +100,7 @@ class Playout:
 
     def flush(self) -> None:
         """Drop what waits and report, as final, what of it was heard."""
-        items, self._items = self._items, deque()
+        items, self._items, self._waiting_bytes = self._items, deque(), 0
         for item in items:
             self._report(item, final=True)
 
@@ -120,6 +121,7 @@ class Playout:
                     item.chunks.appendleft(chunk[take:])
                     chunk = chunk[:take]
                 item.played_bytes += len(chunk)
+                self._waiting_bytes -= len(chunk)
                 frame += chunk
             over = not item.chunks and (self._turn_over or len(self._items) > 1)
             if over or len(frame) == self._frame_bytes:

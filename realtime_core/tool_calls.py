@@ -55,10 +55,11 @@ class CallBook:
         )
 
     def answer(self, call_id: str, output: str) -> None:
-        """Take an answer; one that nobody waits for changes nothing."""
+        """Take an answer, for the oldest call of that id; one that nobody waits for changes nothing."""
         for calls in self._replies.values():
             if call_id in calls.answers and calls.answers[call_id] is None:
                 calls.answers[call_id] = output
+                return
 
     def reply_ended(self, response_id: str | None, *, cut: bool) -> None:
         """

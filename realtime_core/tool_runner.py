@@ -65,39 +65,40 @@ class ToolRunner:
         self._timeout_s = options.tool_timeout_s
         self._answer = answer
         self._log = log
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._handlers_at_work: set[asyncio.Task[str]] = set()
-        self._left_to_application: set[str] = set()
+        self._left_to_application: dict[asyncio.Task[None], str] = {}
+        """Call by task, the oldest first; some servers give an id to a call of a later reply again."""
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """Say whether a task is one of a tool's."""
-        return task in self._tasks.values() or task in self._handlers_at_work
+        return task in self._tasks or task in self._handlers_at_work
 
     def run(self, call: ToolCall) -> None:
         """Start a call; its answer comes later, or a word on why there is none."""
         handler = self._handler(call)
-        if handler is _never:
-            self._left_to_application.add(call.call_id)
         task = asyncio.create_task(self._run(call, handler), name=f"realtime tool {call.name}")
-        self._tasks[call.call_id] = task
-        task.add_done_callback(lambda done: self._forget(call.call_id, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        if handler is _never:
+            self._left_to_application[task] = call.call_id
 
     def answered(self, call_id: str) -> None:
         """The application has answered by itself: stop waiting for it; a handler that runs is left to end."""
-        if call_id in self._left_to_application:
-            self._tasks[call_id].cancel()
+        waiting = (task for task, call in self._left_to_application.items() if call == call_id)
+        task = next(waiting, None)
+        if task is not None:
+            del self._left_to_application[task]
+            task.cancel()
 
     def stop(self) -> None:
         """Cancel what runs: nobody is left to be answered. A handler that refuses to end is left behind."""
-        for task in self._tasks.values():
+        for task in self._tasks:
             task.cancel()
 
-    def _forget(self, call_id: str, task: asyncio.Task[None]) -> None:
-        if (
-            self._tasks.get(call_id) is task
-        ):  # some servers give an id to a call of a later reply again
-            del self._tasks[call_id]
-            self._left_to_application.discard(call_id)
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._left_to_application.pop(task, None)
 
     def _handler(self, call: ToolCall) -> ToolHandler | None:
         """Who runs a call; `_never` where the application answers, `None` where nobody has such a tool."""

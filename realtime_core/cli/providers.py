@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
 import click
 
 from realtime_core.capabilities import Capabilities
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["providers"]
 
 _SHOWN = ("server_vad", "semantic_vad", "manual_turns", "truncation", "tools", "text_input")
-
-
-def _as_json(info: ProviderInfo) -> dict[str, Any]:
-    error = info.load_error
-    return {
-        "slugs": list(info.slugs),
-        "distribution": info.distribution,
-        "version": info.version,
-        "credential_schema": info.credential_schema,
-        "capabilities": None if info.capabilities is None else attrs.asdict(info.capabilities),
-        "error": None
-        if error is None
-        else {"class": type(error).__name__, "kind": error.kind.value, "message": str(error)},
-    }
 
 
 def _abilities(capabilities: Capabilities) -> str:
@@ -69,7 +54,7 @@ def providers(as_json: bool) -> None:
     """List the installed providers."""
     infos = describe_providers()
     if as_json:
-        click.echo(json.dumps([_as_json(info) for info in infos], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([info.as_json() for info in infos], indent=2, ensure_ascii=False))
     elif infos:
         from rich.console import Console
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any, cast
@@ -64,6 +65,27 @@ def test_our_own_providers_are_described_with_their_wheels(wheels: Wheels) -> No
         assert key["writeOnly"] is True
         assert key["x-env"] == variable
         assert info.credential_schema["properties"]["headers"]["writeOnly"] is True
+
+
+def test_a_description_can_be_written_as_json(wheels: Wheels) -> None:
+    wheels.install("voice", ("voice",), version="1.2.3", source=DESCRIBED)
+    wheels.install("broken", ("broken",), source="raise OSError('gone')")
+    sound, broken = described("voice").as_json(), described("broken").as_json()
+    assert json.loads(json.dumps(sound)) == sound
+    assert (sound["slugs"], sound["distribution"], sound["version"]) == (
+        ["voice"],
+        "voice",
+        "1.2.3",
+    )
+    assert sound["capabilities"]["image_input"] is True
+    assert sound["credential_schema"]["properties"]["token"]["writeOnly"] is True
+    assert sound["error"] is None
+    assert (broken["credential_schema"], broken["capabilities"]) == (None, None)
+    assert broken["error"] == {
+        "class": "ProviderLoadError",
+        "kind": "config",
+        "message": "provider 'broken' of broken cannot be loaded: OSError: gone",
+    }
 
 
 def test_the_list_is_sorted(wheels: Wheels) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_core import ConfigError
-from realtime_core.endpoint import websocket_url
+from realtime_core.endpoint import headers_with, websocket_url
 
 GOOD = [
     ("wss://host/v1", "wss://host/v1"),
@@ -89,3 +89,13 @@ def test_an_empty_value_in_the_url_wins_too() -> None:
 
 def test_odd_characters_of_a_query_are_escaped() -> None:
     assert websocket_url("wss://h/", query={"model": "a b&c=d"}) == "wss://h/?model=a+b%26c%3Dd"
+
+
+def test_the_tenants_headers_win_whatever_their_case() -> None:
+    own = {"Authorization": "Bearer ours", "X-Own": "1"}
+    assert headers_with({"authorization": "Bearer theirs", "X-More": "2"}, own) == {
+        "authorization": "Bearer theirs",
+        "X-More": "2",
+        "X-Own": "1",
+    }
+    assert headers_with({}, own) == own

@@ -151,6 +151,10 @@ WRONG: list[tuple[str, Any]] = [
     ("system_prompt", None),
     ("voice", 5),
     ("tool_handler", 3),
+    ("disable_server_vad", "false"),
+    ("include_raw", 1),
+    ("vad", ServerVAD(interrupt="no")),  # type: ignore[arg-type]
+    ("vad", SemanticVAD(respond=None)),  # type: ignore[arg-type]
 ]
 
 

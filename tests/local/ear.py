@@ -57,7 +57,11 @@ class Ear:
         known = dict.fromkeys(words(text) for text in (*replies, *DECOYS))
         grammar = f"#JSGF V1.0; grammar replies; public <reply> = {' | '.join(known)};"
         self._recogniser = SphinxRecogniser(grammar, score_threshold=threshold)
+        self._heard: dict[bytes, str] = {}
 
     def hears(self, pcm: bytes) -> str:
         """Give the words heard in PCM16LE mono at 16 kHz; nothing when it is none of the texts."""
-        return self._recogniser.recognise(silence(300) + pcm + silence(300)).text
+        if pcm not in self._heard:  # the same sound is the same words, and half a second of work
+            recognised = self._recogniser.recognise(silence(300) + pcm + silence(300))
+            self._heard[pcm] = recognised.text
+        return self._heard[pcm]

@@ -29,11 +29,11 @@ BROKEN = {
     "item type": (
         'fallback = [\n  "a",\n  true,\n]\n' + INTENT,
         3,
-        "fallback[1]: expected a string, got true or false",
+        "fallback[2]: expected a string, got true",
     ),
     "apology field": ('apology = "{time}"\n' + INTENT, 1, "apology: cannot fill in 'time'"),
     "no intents": ('greeting = "x"\n', 1, "intents: expected at least one intent"),
-    "intents type": ("intents = 5\n", 1, "intents: expected a table, got a whole number"),
+    "intents type": ("intents = 5\n", 1, "intents: expected a table, got 5"),
     "intent type": ("[intents]\na = 5\n", 2, "intents.a: expected a table"),
     "intent name": (
         '[intents."book it"]\nphrases = "a"\n',
@@ -45,7 +45,7 @@ BROKEN = {
     "numeral": (
         '[intents.a]\nphrases = [\n"a b",\n"table 2",\n]\nanswer = "c"\n',
         4,
-        "intents.a.phrases[1]: expected words of letters only, numbers written out, got '2'",
+        "intents.a.phrases[2]: expected words of letters only, numbers written out, got '2'",
     ),
     "bracket": (
         '[intents.a]\nphrases = "a (b | c"\nanswer = "c"\n',
@@ -83,7 +83,7 @@ BROKEN = {
     "answer field": (
         '[intents.a]\nphrases = "a"\nanswer = [\n"c",\n"{timme}"]\n',
         5,
-        "intents.a.answer[1]: cannot fill in 'timme'; did you mean 'time'?",
+        "intents.a.answer[2]: cannot fill in 'timme'; did you mean 'time'?",
     ),
     "answer uncertain slot": (
         SLOT + '[intents.a]\nphrases = ["a {n}", "b"]\nanswer = "{n}"\n',
@@ -122,7 +122,7 @@ BROKEN = {
     "tool argument": (
         '[intents.a]\nphrases="a"\n[intents.a.tool]\nname="x"\n[intents.a.tool.arguments]\nb = [1, { c = "{d}" }]\n',
         6,
-        "intents.a.tool.arguments.b[1].c: cannot fill in 'd'",
+        "intents.a.tool.arguments.b[2].c: cannot fill in 'd'",
     ),
     "result before": (
         '[intents.a]\nphrases="a"\n[intents.a.tool]\nname="x"\nbefore = "{result}"\n',
@@ -138,11 +138,11 @@ BROKEN = {
     "length range": (
         '[slots.n]\nkind = "digits"\nlength = [1,\n99]\n' + INTENT,
         4,
-        "n.length[1]: expected a whole number from 1 to 20, got 99",
+        "n.length[2]: expected a whole number from 1 to 20, got 99",
     ),
     "no length": ('[slots.n]\nkind = "digits"\n' + INTENT, 1, "slots.n: expected a key 'length'"),
     "to": ('[slots.n]\nkind = "number"\nfrom = 5\nto = 4\n' + INTENT, 4, "from 5 to 99, got 4"),
-    "to type": ('[slots.n]\nkind = "number"\nto = 2.5\n' + INTENT, 3, "got a number"),
+    "to type": ('[slots.n]\nkind = "number"\nto = 2.5\n' + INTENT, 3, "from 1 to 99, got 2.5"),
     "no values": ('[slots.n]\nkind = "list"\nvalues = {}\n' + INTENT, 3, "at least one value"),
     "value spoken": (
         '[slots.n]\nkind = "list"\nvalues = ["a", "b2"]\n' + INTENT,
@@ -157,7 +157,7 @@ BROKEN = {
     "slot answers": (
         SLOT + 'answers = ["{n}", "no"]\n' + INTENT,
         4,
-        "slots.n.answers[1]: expected {n} in every",
+        "slots.n.answers[2]: expected {n} in every",
     ),
 }
 

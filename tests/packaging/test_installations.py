@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,31 @@ def slugs(project: str) -> list[str]:
     return sorted(pyproject(project)["project"]["entry-points"]["realtime.providers"])
 
 
-def test_the_core_alone_lists_nothing_and_says_what_to_install(
-    wheels: Wheels, environment: Environment
-) -> None:
+@pytest.fixture(scope="module")
+def core_alone(wheels: Wheels, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Give an environment with the core and what it declares to need."""
+    environment = Environment(tmp_path_factory.mktemp("core") / "environment")
     environment.install(wheels["realtime-core"])
-    told = environment.run(
+    return environment
+
+
+@pytest.fixture(scope="module")
+def with_vendor(
+    wheels: Wheels, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Environment]:
+    """Give an environment with the core and one vendor, made once for each."""
+
+    @cache
+    def made(project: str) -> Environment:
+        environment = Environment(tmp_path_factory.mktemp(project) / "environment")
+        environment.install(wheels["realtime-core"], wheels[project])
+        return environment
+
+    return made
+
+
+def test_the_core_alone_lists_nothing_and_says_what_to_install(core_alone: Environment) -> None:
+    told = core_alone.run(
         "import realtime_core as rt\n"
         "assert rt.registered_providers() == [], rt.registered_providers()\n"
         "assert rt.describe_providers() == []\n"
@@ -42,10 +64,9 @@ def test_the_core_alone_lists_nothing_and_says_what_to_install(
 
 
 def test_the_core_alone_brings_no_third_party_beyond_attrs_and_cattrs(
-    wheels: Wheels, environment: Environment
+    core_alone: Environment,
 ) -> None:
-    environment.install(wheels["realtime-core"])
-    found = environment.run(
+    found = core_alone.run(
         "from importlib.metadata import distributions\n"
         "print(*sorted(dist.name.lower() for dist in distributions()))"
     )
@@ -54,12 +75,10 @@ def test_the_core_alone_brings_no_third_party_beyond_attrs_and_cattrs(
 
 @pytest.mark.parametrize("project", ["realtime-openai", "realtime-aliyun", "realtime-local"])
 def test_core_and_one_vendor_list_and_describe_that_vendor_only(
-    wheels: Wheels, environment: Environment, project: str
+    with_vendor: Callable[[str], Environment], project: str
 ) -> None:
-    environment.install(wheels["realtime-core"])
-    environment.install(wheels[project])
     told = json.loads(
-        environment.run(
+        with_vendor(project).run(
             "import json, realtime_core as rt\n"
             "infos = rt.describe_providers()\n"
             "print(json.dumps({\n"
@@ -79,12 +98,10 @@ def test_core_and_one_vendor_list_and_describe_that_vendor_only(
 
 @pytest.mark.parametrize("project", ["realtime-openai", "realtime-aliyun"])
 def test_core_and_one_vendor_are_enough_to_make_an_agent(
-    wheels: Wheels, environment: Environment, project: str
+    with_vendor: Callable[[str], Environment], project: str
 ) -> None:
-    environment.install(wheels["realtime-core"])
-    environment.install(wheels[project])
     slug = slugs(project)[0]
-    made = environment.run(
+    made = with_vendor(project).run(
         "import realtime_core as rt\n"
         f"cfg = {{'provider': {slug!r}, 'apiKey': 'sk-test'}}\n"
         "print(rt.new_agent_from_credential(cfg, rt.Options()).vendor)"
@@ -93,8 +110,7 @@ def test_core_and_one_vendor_are_enough_to_make_an_agent(
 
 
 def test_the_command_lists_the_installed_vendor(wheels: Wheels, environment: Environment) -> None:
-    environment.install(wheels["realtime-core"], extras=("cli",))
-    environment.install(wheels["realtime-openai"])
+    environment.install(wheels["realtime-core"], wheels["realtime-openai"], extras=("cli",))
     listed = environment.script("realtime", "providers", "--json")
     assert "openai_realtime" in listed
     assert "aliyun_omni" not in listed
@@ -142,8 +158,7 @@ def test_a_provider_that_does_not_import_is_listed_with_its_error_beside_sound_o
         slugs={"broken": "voice_broken:provide"},
     )
     broken = build_wheel(project, tmp_path / "dist")
-    environment.install(wheels["realtime-core"], broken)
-    environment.install(wheels["realtime-openai"])
+    environment.install(wheels["realtime-core"], broken, wheels["realtime-openai"])
 
     told = json.loads(
         environment.run(

@@ -19,9 +19,11 @@ THIRD_PARTY = Path(__file__).parent / "third_party"
 RECORDING = ROOT / "examples" / "audio" / "question.wav"
 
 
-@pytest.fixture
-def parrot(wheels: Wheels, environment: Environment, tmp_path: Path) -> Environment:
+@pytest.fixture(scope="module")
+def parrot(wheels: Wheels, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Give an environment with the core and the parrot, and no vendor of ours."""
+    tmp_path = tmp_path_factory.mktemp("parrot")
+    environment = Environment(tmp_path / "environment")
     source = tmp_path / "voice-parrot"
     shutil.copytree(THIRD_PARTY, source, ignore=shutil.ignore_patterns("__pycache__"))
     wheel = build_wheel(source, tmp_path / "dist")

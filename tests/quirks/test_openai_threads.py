@@ -329,8 +329,11 @@ async def test_a_benign_error_without_an_id_is_not_taken_for_the_refusal_of_a_re
 
 
 @pytest.mark.parametrize("dialect", ["openai_ga", "openai_beta", "dashscope_omni"])
-async def test_quota_ends_the_session_and_nothing_reconnects(dialect: str) -> None:
+async def test_quota_ends_the_session_and_nothing_reconnects(
+    dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """livekit/agents#6352: a reconnect loop on quota and auth errors."""
+    monkeypatch.setattr("realtime_core.wire.openai.GOODBYE_LIMIT_S", 0.1)  # this one never closes
     if dialect == "dashscope_omni":
         failed = Reply(parts=(), status="failed", error=("Arrearage", "Arrearage", "Unpaid."))
         scenario = Scenario(replies=(failed,))

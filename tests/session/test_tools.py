@@ -94,3 +94,38 @@ async def test_a_plain_function_sees_the_context_it_was_called_in() -> None:
             await asyncio.sleep(0.01)
     assert outputs(line) == ["ACME"]
     await line.agent.close()
+
+
+async def test_a_call_whose_id_comes_again_ends_with_the_session_too() -> None:
+    """Some servers count the calls of each reply from the beginning."""
+    ended: list[str] = []
+
+    async def look(name: str, arguments: dict[str, Any]) -> str:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            ended.append(name)
+        return ""
+
+    line = await Line(tools=[Tool(name="look", handler=look)]).open()
+    await line.say(CREATED, called(), DONE)
+    again = {"id": "R2", "status": "completed"}
+    await line.say({"type": "response.created", "response": again}, called(reply="R2"))
+    await line.agent.close()
+    await steps(SETTLED)
+    assert ended == ["look", "look"]
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    assert not [name for name in names if "tool" in name]
+
+
+async def test_an_answer_of_the_application_ends_the_wait_for_the_oldest_call_of_its_id() -> None:
+    line = await Line(tools=[Tool(name="look")], tool_timeout_s=LIMIT_S).open()
+    await line.say(CREATED, called(), DONE)
+    await asyncio.sleep(LIMIT_S / 2)
+    again = {"id": "R2", "status": "completed"}
+    await line.say({"type": "response.created", "response": again}, called(reply="R2"))
+    await line.say({**DONE, "response": again})
+    await line.agent.send_tool_result("C1", "first")
+    await asyncio.sleep(2 * LIMIT_S)
+    assert outputs(line) == ["first", '{"error": "the tool did not answer in time"}']
+    await line.agent.close()

@@ -169,7 +169,7 @@ def test_a_credential_may_stand_in_a_json_file(tmp_path: Path) -> None:
     }
     (tmp_path / "openai.json").write_text('{"provider": "openai", "apiKey": "secret" oops')
     problem = refused(text, tmp_path)
-    assert problem.startswith("calls.toml: default.credential: ")
+    assert problem.startswith("calls.toml, line 3: default.credential: ")
     assert "is not JSON" in problem
     assert '"secret"' not in problem
     (tmp_path / "openai.json").write_text("[]")
@@ -182,10 +182,10 @@ def test_a_credential_may_stand_in_a_json_file(tmp_path: Path) -> None:
 
 WRONG = [
     ("", "calls.toml: expected [server.audiosocket], [server.http] or both"),
-    ("[server", "calls.toml: not TOML: "),
+    ("[server", "calls.toml, line 1: expected TOML: "),
     (SERVER, "calls.toml: expected [[route]] or [default]"),
-    ("servr = 1\n" + SERVER + DEFAULT, "calls.toml: servr: unknown key (did you mean 'server'?)"),
-    ("[server]\nmost_call = 3\n" + SERVER + DEFAULT, "server.most_call: unknown key (did you mean 'most_calls'?)"),
+    ("servr = 1\n" + SERVER + DEFAULT, "calls.toml, line 1: servr: unknown key; did you mean 'server'?"),
+    ("[server]\nmost_call = 3\n" + SERVER + DEFAULT, "server.most_call: unknown key; did you mean 'most_calls'?"),
     ("[server]\nmost_calls = 0\n" + SERVER + DEFAULT, "server.most_calls: expected a whole number from 1 to 10000, got 0"),
     ("[server]\ndrain_s = '5'\n" + SERVER + DEFAULT, "server.drain_s: expected a number from 0 to 86400, got '5'"),
     ("[server]\nhttp = 5\n" + DEFAULT, "server.http: expected a table, got 5"),
@@ -197,25 +197,25 @@ WRONG = [
     ("[server]\nshared_secret_env = 'SHORT_SECRET'\n" + SERVER + DEFAULT, "expected at least 16 characters in the environment variable SHORT_SECRET"),
     (SERVER + "[server.twilio]\nauth_token_env = 'TOKEN'\n" + DEFAULT, "server.twilio.account_sid_env: expected the name of an environment variable"),
     (SERVER + "[server.twilio]\naccount_sid_env = 'SID'\nauth_token_env = 'TOKEN'\ntoken = 1\n" + DEFAULT, "server.twilio.token: unknown key"),
-    ("route = 5\n" + SERVER, "calls.toml: route: expected tables, each under [[route]], got 5"),
+    ("route = 5\n" + SERVER, "calls.toml, line 1: route: expected tables, each under [[route]], got 5"),
     (SERVER + "[[route]]\n" + INLINE, "route[1].dialled: expected a condition"),
     (SERVER + "[default]\ndialled = '1'\n" + INLINE, "default.dialled: unknown key"),
     (SERVER + "[[route]]\ndialled = '4*9'\n" + INLINE, "route[1].dialled: expected * only at the end, got '4*9'"),
     (SERVER + "[[route]]\nleg = 'sip'\n" + INLINE, "route[1].leg: expected asterisk, audiosocket, plivo, telnyx, twilio, got 'sip'"),
     (SERVER + "[[route]]\nleg = 'twilio'\nuuid = '*'\n" + INLINE, "route[1].uuid: only calls on audiosocket have one"),
-    (SERVER + "[[route]]\ndialled = 5\n" + INLINE, "route[1].dialled: expected a text or a list of texts, got 5"),
-    (SERVER + "[[route]]\ndialled = []\n" + INLINE, "route[1].dialled: expected texts that are not empty"),
+    (SERVER + "[[route]]\ndialled = 5\n" + INLINE, "route[1].dialled: expected a string or a list of strings, got 5"),
+    (SERVER + "[[route]]\ndialled = []\n" + INLINE, "route[1].dialled: expected at least one string, got an empty list"),
     (SERVER + "[default]\n", "default.credential: expected a table such as"),
     (SERVER + "[default]\ncredential = { model = 'x' }\n", "default.credential: expected a provider"),
     (SERVER + "[default]\ncredential = { provider = 'openai', apiKey = '${GONE}' }\n", "default.credential.apiKey: the environment variable GONE is not set"),
-    (with_route("greeting = 5"), "route[1].greeting: expected a text, true for the usual one, or false for none"),
-    (with_route("voice = ''"), "route[1].voice: expected a text that is not empty, got ''"),
-    (with_route("instructions = 5"), "route[1].instructions: expected a text, got 5"),
+    (with_route("greeting = 5"), "route[1].greeting: expected a string, true for the usual one, or false for none"),
+    (with_route("voice = ''"), "route[1].voice: expected a string that is not blank"),
+    (with_route("instructions = 5"), "route[1].instructions: expected a string, got 5"),
     (with_route("hang_up = 'yes'"), "route[1].hang_up: expected true or false, got 'yes'"),
-    (with_route("transfer = { desk = 100 }"), "route[1].transfer: expected a table of texts, got dict"),
-    (with_route("vad = { type = 'servr' }"), "route[1].vad.type: expected one of server, semantic (did you mean 'server'?)"),
-    (with_route("vad = { silence = 5 }"), "route[1].vad.silence: unknown key (did you mean 'silence_ms'?)"),
-    (with_route("voise = 'x'"), "route[1].voise: unknown key (did you mean 'voice'?)"),
+    (with_route("transfer = { desk = 100 }"), "route[1].transfer.desk: expected a string, got 100"),
+    (with_route("vad = { type = 'servr' }"), "route[1].vad.type: expected one of server, semantic, got 'servr'; did you mean 'server'?"),
+    (with_route("vad = { silence = 5 }"), "route[1].vad.silence: unknown key; did you mean 'silence_ms'?"),
+    (with_route("voise = 'x'"), "route[1].voise: unknown key; did you mean 'voice'?"),
     (with_route("tools = 'bakery'"), "route[1].tools: expected module:name, got 'bakery'"),
     (with_route("tools = 'no_such_module:x'"), "route[1].tools: 'no_such_module:x': ModuleNotFoundError"),
     (with_route("tools = 'json:nothing'"), "route[1].tools: 'json:nothing': AttributeError"),
@@ -242,7 +242,7 @@ def test_a_secret_in_the_place_of_a_variables_name_is_not_repeated() -> None:
 @pytest.mark.parametrize(
     ("server", "says"),
     [
-        ("[server.http]\nhost = '0.0.0.0'\n", "server.http: host 0.0.0.0 lets anybody"),
+        ("[server.http]\nhost = '0.0.0.0'\n", "line 1: server.http: host 0.0.0.0 lets anybody"),
         ("[server]\npublic_url = 'wss://a.example'\n[server.http]\n", "a public_url lets anybody"),
         ("[server.http]\nhost = '::'\n[server.telnyx]\napi_key_env = 'TOKEN'\n", "lets anybody"),
         ("[server.audiosocket]\nhost = '0.0.0.0'\n", "AudioSocket has no authentication"),
@@ -304,7 +304,7 @@ def test_check_makes_an_agent_of_every_route() -> None:
     no_such = "[default]\ncredential = { provider = 'opnai' }\n"
     problem = refused_by_check(SERVER + no_such)
     assert problem.startswith(
-        "calls.toml: default.credential: no provider is installed for slug 'opnai'"
+        "calls.toml, line 3: default.credential: no provider is installed for slug 'opnai'"
     )
     wrong = (
         "[default]\ncredential = { provider = 'openai', apiKey = '${SID}', dialTimeoutMs = 'x' }\n"
@@ -344,10 +344,10 @@ def test_check_looks_at_files_and_folders(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gone\.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"gone\.toml: expected a file that can be read"):
         load_routing(tmp_path / "gone.toml")
     (tmp_path / "latin.toml").write_bytes(b"# \xe4")
-    with pytest.raises(ConfigError, match="expected UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"latin\.toml, line 1: expected UTF-8"):
         load_routing(tmp_path / "latin.toml")
     (tmp_path / "calls.toml").write_text(SERVER + DEFAULT)
     assert load_routing(tmp_path / "calls.toml").default is not None

@@ -92,7 +92,8 @@ def test_check_says_what_is_wrong(invoke: Invoke, config: Path) -> None:
     config.write_text(config.read_text() + "voise = 'x'\n")
     result = invoke("--config", config, "--check")
     assert result.exit_code == 2
-    assert f"Error: {config}: route[1].voise: unknown key (did you mean 'voice'?)" in result.output
+    said = f"Error: {config}, line 13: route[1].voise: unknown key; did you mean 'voice'?"
+    assert said in result.output
 
 
 def test_a_wrong_credential_is_found_before_anything_listens(invoke: Invoke, config: Path) -> None:

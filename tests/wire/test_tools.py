@@ -231,6 +231,17 @@ def test_a_call_id_that_comes_again_in_a_later_reply_is_another_call(dialect: st
 
 
 @every_dialect
+def test_an_answer_is_for_one_call_though_another_has_its_id(dialect: str) -> None:
+    talk = Talk(dialect).open()
+    for reply in ("R1", "R2"):
+        talk.say(created(reply), item_done(call("call_0"), reply), done(reply))
+    for output in ("first", "second"):
+        talk.wire.send_tool_result("call_0", output, talk.now)
+    assert [each["item"]["output"] for each in talk.sent() if "item" in each] == ["first", "second"]
+    assert not talk.wire.waits_for("call_0")
+
+
+@every_dialect
 def test_calls_beyond_the_bound_are_answered_with_an_error(dialect: str) -> None:
     talk = Talk(dialect).open()
     for number in range(66):

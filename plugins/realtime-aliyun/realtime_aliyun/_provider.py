@@ -11,7 +11,7 @@ from realtime_aliyun._dialect import OMNI_FLAT, dialect_of
 from realtime_core.agent import Agent
 from realtime_core.capabilities import Capabilities
 from realtime_core.credentials import load_credential
-from realtime_core.endpoint import websocket_url
+from realtime_core.endpoint import headers_with, websocket_url
 from realtime_core.errors import ConfigError
 from realtime_core.options import Options
 from realtime_core.wire import OpenAIWire, SessionSettings
@@ -28,12 +28,7 @@ def _headers(config: AliyunConfig) -> dict[str, str]:
     headers = {"Authorization": f"Bearer {config.api_key}"}
     if config.workspace:
         headers["X-DashScope-WorkSpace"] = config.workspace
-    # The tenant's own headers win, whatever their case, as in the vendor's SDK.
-    given = {name.lower() for name in config.headers}
-    return {
-        **{name: value for name, value in headers.items() if name.lower() not in given},
-        **config.headers,
-    }
+    return headers_with(config.headers, headers)  # the tenant's win, as in the vendor's SDK
 
 
 class AliyunProvider:

@@ -8,11 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from realtime_core.toml_file import Table, nearest, parse_toml, read_toml
 from realtime_local.script import BUILTINS, Intent, Script, Slot, ToolUse
 from realtime_local.script_answers import names_in
 from realtime_local.script_phrases import certain_slots
 from realtime_local.script_slots import checked_name, read_phrases, read_slots
-from realtime_local.toml_table import Table, nearest, parse_document, read_document
 
 __all__ = ["DEMO_SCRIPT", "demo_script", "load_script", "parse_script"]
 
@@ -32,7 +32,7 @@ def load_script(path: str | Path) -> Script:
     Raises:
         ConfigError: It cannot be read or is broken; names file, line and key.
     """
-    return _script(read_document(path))
+    return _script(read_toml(path))
 
 
 def parse_script(text: str, source: str = "script") -> Script:
@@ -46,7 +46,7 @@ def parse_script(text: str, source: str = "script") -> Script:
     Raises:
         ConfigError: It is broken; names line and key.
     """
-    return _script(parse_document(text, source))
+    return _script(parse_toml(text, source))
 
 
 @cache
@@ -59,10 +59,10 @@ def demo_script() -> Script:
 def _script(table: Table) -> Script:
     table.only("greeting", "fallback", "apology", "slots", "intents")
     slots = read_slots(table.table("slots"))
-    apology = table.text("apology") if table.has("apology") else _APOLOGY
+    apology = _one_line(table.text("apology", _APOLOGY))
     _check(table, (), "apology")
     intents = table.table("intents")
-    if not intents.values:
+    if not intents.values():
         raise intents.error("expected at least one intent, such as [intents.hello]")
     return Script(
         source=table.source,
@@ -72,7 +72,7 @@ def _script(table: Table) -> Script:
         slots=slots,
         intents=tuple(
             _intent(intents.table(checked_name(intents, name)), name, slots, apology)
-            for name in intents.values
+            for name in intents.values()
         ),
     )
 
@@ -99,7 +99,7 @@ def _check(table: Table, known: Iterable[str], key: str) -> None:
                     raise table.error(f"cannot fill in {name!r}; {nearest(name, known)}", *below)
 
     if table.has(key):
-        walk(table.values[key], key)
+        walk(table.raw(key), key)
 
 
 def _answers(
@@ -107,9 +107,14 @@ def _answers(
 ) -> tuple[str, ...]:
     if not table.has(key):
         return default
-    texts = table.texts(key)
+    texts = tuple(map(_one_line, table.texts(key)))
     _check(table, known, key)
     return texts
+
+
+def _one_line(text: str) -> str:
+    """Undo the folding of a long text in the file."""
+    return " ".join(text.split())
 
 
 def _intent(table: Table, name: str, slots: dict[str, Slot], apology: str) -> Intent:
@@ -139,10 +144,10 @@ def _intent(table: Table, name: str, slots: dict[str, Slot], apology: str) -> In
 
 
 def _asks(table: Table, slots: dict[str, Slot]) -> dict[str, tuple[str, ...]]:
-    for name in table.values:
+    for name in table.values():
         if name not in slots:
             raise table.error(f"unknown slot; {nearest(name, slots)}", name)
-    return {name: _answers(table, name, BUILTINS, ()) for name in table.values}
+    return {name: _answers(table, name, BUILTINS, ()) for name in table.values()}
 
 
 def _tool(table: Table, known: tuple[str, ...], apology: str) -> tuple[tuple[str, ...], ToolUse]:
@@ -156,8 +161,8 @@ def _tool(table: Table, known: tuple[str, ...], apology: str) -> tuple[tuple[str
         name.partition(".")[0] == "result" for text in failed for name in names_in(text)
     )
     tool = ToolUse(
-        name=table.text("name"),
-        arguments=arguments.values,
+        name=_one_line(table.text("name")),
+        arguments=arguments.values(),
         after=_answers(table, "after", (*known, "result"), ()),
         failed=failed,
         missing=_answers(table, "missing", known, (apology,) if needs_result else failed),
@@ -171,9 +176,9 @@ def _telephony(table: Table, known: tuple[str, ...], apology: str) -> ToolUse | 
     name = "hang_up"
     if table.has("transfer"):
         name = "transfer"
-        arguments["target"] = table.text("transfer")
+        arguments["target"] = _one_line(table.text("transfer"))
         _check(table, [slot for slot in known if slot not in BUILTINS], "transfer")
-    elif not table.is_true("hang_up"):
+    elif not table.flag("hang_up", False):
         return None
     failed = _answers(table, "failed", (*known, "result"), (apology,))
     return ToolUse(name=name, arguments=arguments, after=(), failed=failed, missing=None)

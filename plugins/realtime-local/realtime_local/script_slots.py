@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from realtime_core.toml_file import Table, nearest
 from realtime_local.numbers import GREATEST_NUMBER, number_words
 from realtime_local.script import BUILTINS, DigitsSlot, Form, ListSlot, Slot, SlotValue
 from realtime_local.script_phrases import Node, PhraseError, certain_slots, parse_phrase, slots_of
-from realtime_local.toml_table import Table, nearest
 
 __all__ = ["checked_name", "read_phrases", "read_slots"]
 
@@ -31,7 +31,7 @@ def checked_name(table: Table, name: str) -> str:
 def read_phrases(table: Table, key: str, slots: dict[str, Slot]) -> tuple[Node, ...]:
     """Read phrases; their slots must be among those given."""
     phrases: list[Node] = []
-    is_list = isinstance(table.values[key], list)
+    is_list = isinstance(table.raw(key), list)
     for index, text in enumerate(table.texts(key)):
         below = (key, index) if is_list else (key,)
         try:
@@ -51,7 +51,7 @@ def read_phrases(table: Table, key: str, slots: dict[str, Slot]) -> tuple[Node, 
 def read_slots(table: Table) -> dict[str, Slot]:
     """Read every slot, then the answers, which may hold other slots."""
     slots: dict[str, Slot] = {}
-    for name in table.values:
+    for name in table.values():
         checked_name(table, name)
         if name in (*BUILTINS, "result"):
             raise table.error("expected another name: this one is filled in by itself", name)
@@ -76,14 +76,12 @@ def _with_answers(slot: Slot, answers: tuple[Node, ...]) -> Slot:
 
 
 def _read_slot(table: Table, name: str) -> Slot:
-    table.required("kind")
     kind = table.text("kind")
     if kind not in _KINDS:
         raise table.error(f"unknown kind {kind!r}; {nearest(kind, _KINDS)}", "kind")
     table.only(*_KINDS[kind])
     answers = (parse_phrase(f"{{{name}}}"),)
     if kind == "digits":
-        table.required("length")
         shortest, longest = table.whole_pair("length", 1, _MOST_DIGITS)
         return DigitsSlot(name=name, shortest=shortest, longest=longest, answers=answers)
     forms = _numbers(table) if kind == "number" else _values(table)
@@ -92,7 +90,7 @@ def _read_slot(table: Table, name: str) -> Slot:
 
 def _numbers(table: Table) -> tuple[Form, ...]:
     table.required("to")
-    least = table.whole("from", 0, GREATEST_NUMBER) if table.has("from") else 1
+    least = table.whole("from", 0, GREATEST_NUMBER, 1)
     most = table.whole("to", least, GREATEST_NUMBER)
     forms: list[Form] = []
     for number in range(least, most + 1):
@@ -103,11 +101,11 @@ def _numbers(table: Table) -> tuple[Form, ...]:
 
 def _values(table: Table) -> tuple[Form, ...]:
     table.required("values")
-    if isinstance(table.values["values"], dict):
+    if isinstance(table.raw("values"), dict):
         listed = table.table("values")
-        if not listed.values:
+        if not listed.values():
             raise table.error("expected at least one value", "values")
-        spoken_of = {value: listed.texts(value) for value in listed.values}
+        spoken_of = {value: listed.texts(value) for value in listed.values()}
     else:
         spoken_of = {value: (value,) for value in table.texts("values")}
     forms: dict[tuple[str, ...], Form] = {}

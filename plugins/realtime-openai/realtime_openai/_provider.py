@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from realtime_core.agent import Agent
 from realtime_core.capabilities import Capabilities
 from realtime_core.credentials import load_credential
-from realtime_core.endpoint import websocket_url
+from realtime_core.endpoint import headers_with, websocket_url
 from realtime_core.errors import ConfigError
 from realtime_core.options import Options
 from realtime_core.wire import Dialect, OpenAIWire, SessionSettings
@@ -70,10 +70,7 @@ def _headers(config: OpenAIConfig) -> dict[str, str]:
         "OpenAI-Safety-Identifier": config.safety_identifier,
     }
     headers.update({name: value for name, value in optional.items() if value})
-    # The tenant's own headers win, whatever their case.
-    given = {name.lower() for name in config.headers}
-    kept = {name: value for name, value in headers.items() if name.lower() not in given}
-    return {**kept, **config.headers}
+    return headers_with(config.headers, headers)
 
 
 def _check_key(config: OpenAIConfig) -> None:

@@ -7,27 +7,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, final
 
-import attrs
-
-from realtime_core.describe import ProviderInfo, describe_providers
+from realtime_core.describe import describe_providers
 from realtime_telephony.desk import RunningCall
 
-__all__ = ["ProviderList", "calls_as_json", "provider_as_json"]
-
-
-def provider_as_json(info: ProviderInfo) -> dict[str, Any]:
-    """Write a provider as plain values, as `realtime providers --json` does."""
-    error = info.load_error
-    return {
-        "slugs": list(info.slugs),
-        "distribution": info.distribution,
-        "version": info.version,
-        "credential_schema": info.credential_schema,
-        "capabilities": None if info.capabilities is None else attrs.asdict(info.capabilities),
-        "error": None
-        if error is None
-        else {"class": type(error).__name__, "kind": error.kind.value, "message": str(error)},
-    }
+__all__ = ["ProviderList", "calls_as_json"]
 
 
 def calls_as_json(calls: Iterable[RunningCall]) -> list[dict[str, Any]]:
@@ -69,4 +52,4 @@ class ProviderList:
 
 
 def _describe() -> bytes:
-    return json.dumps([provider_as_json(info) for info in describe_providers()]).encode()
+    return json.dumps([info.as_json() for info in describe_providers()]).encode()

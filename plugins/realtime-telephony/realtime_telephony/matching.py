@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from realtime_core.toml_file import Table
 from realtime_telephony.leg import CallInfo
-from realtime_telephony.toml_table import Table
 
 __all__ = ["LEG_KINDS", "MATCH_KEYS", "Match", "read_match"]
 
@@ -91,25 +91,24 @@ def read_match(table: Table) -> Match:
     legs = table.texts("leg")
     for leg in legs:
         if leg not in LEG_KINDS:
-            raise table.refuse("leg", f"expected {', '.join(LEG_KINDS)}, got {leg!r}")
+            raise table.error(f"expected {', '.join(LEG_KINDS)}, got {leg!r}", "leg")
     for key in ("dialled", "caller", "uuid"):
         for pattern in table.texts(key):
             if "*" in pattern[:-1]:
-                raise table.refuse(key, f"expected * only at the end, got {pattern!r}")
+                raise table.error(f"expected * only at the end, got {pattern!r}", key)
     parameters = table.table("parameters")
-    names = list(table.raw("parameters") or ())
     match = Match(
         leg=legs,
         dialled=table.texts("dialled"),
         caller=table.texts("caller"),
         uuid=tuple(pattern.lower() for pattern in table.texts("uuid")),
-        parameters={name: parameters.texts(name) for name in names},
+        parameters={name: parameters.texts(name) for name in parameters.values()},
     )
     if match == Match():
-        raise table.refuse(
-            "dialled",
+        raise table.error(
             f'expected a condition, one of {", ".join(MATCH_KEYS)}; `dialled = "*"` takes every call',
+            "dialled",
         )
     if match.uuid and match.leg and "audiosocket" not in match.leg:
-        raise table.refuse("uuid", "only calls on audiosocket have one")
+        raise table.error("only calls on audiosocket have one", "uuid")
     return match

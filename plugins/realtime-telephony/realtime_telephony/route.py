@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import wave
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from realtime_core.errors import ConfigError, RealtimeError
 from realtime_core.factory import new_agent_from_credential
 from realtime_core.options import Options, SemanticVAD, ServerVAD
 from realtime_core.registry import lookup, normalised_slug
+from realtime_core.toml_file import Table
 from realtime_telephony.attach import options_for
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.environment import expanded, has_reference
 from realtime_telephony.leg import CallInfo, CallLeg
 from realtime_telephony.matching import Match, read_match
-from realtime_telephony.toml_table import Table
 from realtime_telephony.tool_sources import ToolSource, find_tools
 
 __all__ = ["Route", "read_route"]
@@ -41,8 +41,8 @@ class Route:
     """For the log."""
     match: Match | None
     """Which calls; `None` for the default route."""
-    at: str
-    """Where it stands in the file, for errors."""
+    at: Callable[..., str] = field(repr=False)
+    """Tells where a key of it stands in the file, for errors."""
     credential: Mapping[str, Any] = field(repr=False)
     """For `new_agent_from_credential`."""
     literals: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ class Route:
         try:
             new_agent_from_credential(self.credential, probe)
         except RealtimeError as error:
-            raise ConfigError(f"{self.at}.credential: {error}", kind=error.kind) from None
+            raise ConfigError(f"{self.at('credential')}: {error}", kind=error.kind) from None
         self._check_files()
 
     def _check_secrets(self) -> None:
@@ -127,7 +127,7 @@ class Route:
             if properties.get(_camel(key), {}).get("writeOnly"):
                 name = properties[_camel(key)].get("x-env", "NAME")
                 raise ConfigError(
-                    f"{self.at}.credential.{key}: a secret stands in the file; put it into the environment and write "
+                    f"{self.at('credential', key)}: a secret stands in the file; put it into the environment and write "
                     f"${{{name}}}, name a JSON file instead, or set server.secrets_in_this_file = true"
                 )
 
@@ -138,16 +138,16 @@ class Route:
                     kind = (file.getnchannels(), file.getsampwidth())
             except (OSError, EOFError, wave.Error) as error:
                 raise ConfigError(
-                    f"{self.at}.fallback: {self.fallback} cannot be read: {error}"
+                    f"{self.at('fallback')}: {self.fallback} cannot be read: {error}"
                 ) from None
             if kind != (1, 2):
                 raise ConfigError(
-                    f"{self.at}.fallback: expected a WAV of 16-bit PCM in mono, "
+                    f"{self.at('fallback')}: expected a WAV of 16-bit PCM in mono, "
                     f"got {kind[0]} channels of {kind[1] * 8} bits in {self.fallback}"
                 )
         for key, folder in (("record", self.record), ("picture", self.picture)):
             if folder is not None and not folder.is_dir():
-                raise ConfigError(f"{self.at}.{key}: there is no folder {folder}")
+                raise ConfigError(f"{self.at(key)}: there is no folder {folder}")
 
 
 def _camel(key: str) -> str:
@@ -171,9 +171,9 @@ def read_route(table: Table, folder: Path, *, default: bool, number: int) -> Rou
     match = None if default else read_match(table)
     credential, literals = _credential(table, folder)
     route = Route(
-        name=table.optional_text("name") or ("default" if default else f"route{number}"),
+        name=table.text("name", None) or ("default" if default else f"route{number}"),
         match=match,
-        at=f"{table.file}: {table.path}",
+        at=table.at,
         credential=credential,
         literals=literals,
         options=_options(table),
@@ -196,12 +196,14 @@ def _greeting(table: Table) -> str | None:
     if value is True:
         return ""
     if value is not None and not isinstance(value, str):
-        raise table.refuse("greeting", "expected a text, true for the usual one, or false for none")
+        raise table.error(
+            "expected a string, true for the usual one, or false for none", "greeting"
+        )
     return value
 
 
 def _path(table: Table, key: str, folder: Path) -> Path | None:
-    value = table.optional_text(key)
+    value = table.text(key, None)
     return None if value is None else folder / value
 
 
@@ -246,16 +248,16 @@ def _from_json(path: Path, at: str) -> dict[str, Any]:
 
 def _options(table: Table) -> Options:
     vendor = table.table("vendor")
-    voice, vad = table.optional_text("voice"), _vad(table)
-    instructions = table.text("instructions")
-    temperature = table.number("temperature", None, 0, 10)
-    timeout_s = table.number("tool_timeout_s", 30.0, 0.1, 600)
+    voice, vad = table.text("voice", None), _vad(table)
+    instructions = table.text("instructions", "")
+    temperature = table.number("temperature", 0, 10, None)
+    timeout_s = table.number("tool_timeout_s", 0.1, 600, 30.0)
     return Options(
         system_prompt=instructions,
         voice=voice,
         vad=vad,
         temperature=temperature,
-        tool_timeout_s=timeout_s or 30.0,
+        tool_timeout_s=timeout_s,
         vendor=vendor.values(),
     )
 
@@ -273,10 +275,10 @@ def _vad(table: Table) -> ServerVAD | SemanticVAD | None:
         vad = SemanticVAD(eagerness=eagerness, interrupt=interrupt)
     else:
         vad = ServerVAD(
-            threshold=settings.number("threshold", None, -1, 1),
-            prefix_padding_ms=settings.whole("prefix_padding_ms", None, 0, 5000),
-            silence_ms=settings.whole("silence_ms", None, 0, 10000),
-            idle_timeout_ms=settings.whole("idle_timeout_ms", None, 0, 600_000),
+            threshold=settings.number("threshold", -1, 1, None),
+            prefix_padding_ms=settings.whole("prefix_padding_ms", 0, 5000, None),
+            silence_ms=settings.whole("silence_ms", 0, 10000, None),
+            idle_timeout_ms=settings.whole("idle_timeout_ms", 0, 600_000, None),
             interrupt=interrupt,
         )
     settings.finish()

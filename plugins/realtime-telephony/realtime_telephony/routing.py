@@ -7,16 +7,15 @@ calls no other route takes. Secrets are not in it; it names environment variable
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from attrs import frozen
 
 from realtime_core.errors import ConfigError
+from realtime_core.toml_file import Table, parse_toml, read_toml
 from realtime_telephony.leg import CallInfo
 from realtime_telephony.route import Route, read_route
 from realtime_telephony.server_settings import ServerSettings, read_server
-from realtime_telephony.toml_table import Table
 
 __all__ = ["Routing", "load_routing", "read_routing"]
 
@@ -62,15 +61,9 @@ def load_routing(path: Path) -> Routing:
     Read a routing file; paths in it start at its folder.
 
     Raises:
-        ConfigError: It cannot be read, or something in it is wrong; names the file, the key and the expectation.
+        ConfigError: It cannot be read, or something in it is wrong; names the file, line, key and the expectation.
     """
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: expected UTF-8 text") from None
-    return read_routing(text, file=str(path), folder=path.parent)
+    return _routing(read_toml(path), path.parent)
 
 
 def read_routing(text: str, *, file: str, folder: Path) -> Routing:
@@ -85,11 +78,10 @@ def read_routing(text: str, *, file: str, folder: Path) -> Routing:
     Raises:
         ConfigError: Something in it is wrong.
     """
-    try:
-        parsed = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not TOML: {error}") from None
-    table = Table(parsed, file)
+    return _routing(parse_toml(text, file), folder)
+
+
+def _routing(table: Table, folder: Path) -> Routing:
     server = read_server(table.table("server"))
     routes = tuple(
         read_route(inner, folder, default=False, number=number)
@@ -100,10 +92,14 @@ def read_routing(text: str, *, file: str, folder: Path) -> Routing:
         default = read_route(table.table("default"), folder, default=True, number=0)
     table.finish()
     if not routes and default is None:
-        raise ConfigError(f"{file}: expected [[route]] or [default]; every call would be refused")
+        raise ConfigError(
+            f"{table.source}: expected [[route]] or [default]; every call would be refused"
+        )
     routing = Routing(server=server, routes=routes, default=default)
     names = [route.name for route in routing.all_routes]
     for route in routing.all_routes:
         if names.count(route.name) > 1:
-            raise ConfigError(f"{route.at}.name: {route.name!r} is the name of another route too")
+            raise ConfigError(
+                f"{route.at('name')}: {route.name!r} is the name of another route too"
+            )
     return routing

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from realtime_core.errors import ConfigError
+from realtime_core.toml_file import Table
 from realtime_telephony.environment import secret_named
 from realtime_telephony.media_hang_up import (
     PlivoAccount,
@@ -18,7 +19,6 @@ from realtime_telephony.media_hang_up import (
     VendorAccount,
 )
 from realtime_telephony.media_signature import PlivoSignature, RequestCheck, TwilioSignature
-from realtime_telephony.toml_table import Table
 
 __all__ = [
     "DEFAULT_DRAIN_S",
@@ -125,8 +125,8 @@ def read_server(table: Table) -> ServerSettings:
     settings = ServerSettings(
         audiosocket=_audiosocket(table) if table.has("audiosocket") else None,
         http=_http(table) if table.has("http") else None,
-        most_calls=table.whole("most_calls", None, 1, _MOST_CALLS) or DEFAULT_MOST_CALLS,
-        drain_s=_or(table.number("drain_s", None, 0, _LONGEST_DRAIN_S), DEFAULT_DRAIN_S),
+        most_calls=table.whole("most_calls", 1, _MOST_CALLS, DEFAULT_MOST_CALLS),
+        drain_s=table.number("drain_s", 0, _LONGEST_DRAIN_S, DEFAULT_DRAIN_S),
         shared_secret=_shared_secret(table),
         public_url=public_url,
         accounts=accounts,
@@ -136,48 +136,45 @@ def read_server(table: Table) -> ServerSettings:
     table.finish()
     if settings.audiosocket is None and settings.http is None:
         raise ConfigError(
-            f"{table.file}: expected [server.audiosocket], [server.http] or both; nothing would listen"
+            f"{table.source}: expected [server.audiosocket], [server.http] or both; nothing would listen"
         )
     if settings.exposed and settings.shared_secret is None and not signatures:
         host = settings.http.host if settings.http else ""
         where = f"host {host}" if not _is_loopback(host) else "a public_url"
-        raise ConfigError(
-            f"{table.file}: server.http: {where} lets anybody who reaches it make calls: expected "
-            "server.shared_secret_env, or a vendor whose signature is checked ([server.twilio], [server.plivo])"
+        raise table.error(
+            f"{where} lets anybody who reaches it make calls: expected server.shared_secret_env, "
+            "or a vendor whose signature is checked ([server.twilio], [server.plivo])",
+            "http",
         )
     return settings
 
 
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
-
-
 def _shared_secret(table: Table) -> str | None:
-    name = table.optional_text("shared_secret_env")
+    name = table.text("shared_secret_env", None)
     if table.has("shared_secret"):
-        raise table.refuse(
-            "shared_secret",
+        raise table.error(
             "the secret does not belong into the file; give shared_secret_env, the name of an environment variable",
+            "shared_secret",
         )
     if name is None:
         return None
     secret = secret_named(name, table.at("shared_secret_env"))
     if len(secret) < MIN_SECRET_LENGTH:
-        raise table.refuse(
-            "shared_secret_env",
+        raise table.error(
             f"expected at least {MIN_SECRET_LENGTH} characters in the environment variable {name}",
+            "shared_secret_env",
         )
     return secret
 
 
 def _public_url(table: Table) -> str:
-    value = table.text("public_url")
+    value = table.text("public_url", "")
     if not value:
         return ""
     parts = urlsplit(value)
     plain = not (parts.query or parts.fragment or parts.username or parts.password)
     if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname or not plain:
-        raise table.refuse("public_url", "expected a URL such as wss://calls.example.org")
+        raise table.error("expected a URL such as wss://calls.example.org", "public_url")
     return value.rstrip("/")
 
 
@@ -188,23 +185,23 @@ def _audiosocket(table: Table) -> AudioSocketSettings:
         try:
             allowed.append(ipaddress.ip_network(text))
         except ValueError:
-            raise inner.refuse(
-                "allowed_peers",
+            raise inner.error(
                 f'expected networks such as "10.0.0.0/24" or "10.0.0.5", got {text!r}',
+                "allowed_peers",
             ) from None
     settings = AudioSocketSettings(
         host=_host(inner, host),
-        port=_port(inner, 9092),
+        port=inner.whole("port", 0, 65535, 9092),
         allowed_peers=tuple(allowed),
-        silent_rate_hz=inner.whole("silent_rate_hz", None, 8000, 48000) or 8000,
+        silent_rate_hz=inner.whole("silent_rate_hz", 8000, 48000, 8000),
     )
     agreed = inner.flag("allow_unauthenticated_audiosocket", False)
     inner.finish()
     if not _is_loopback(host) and not (agreed and allowed):
-        raise inner.refuse(
-            "host",
+        raise inner.error(
             f"AudioSocket has no authentication, and {host} is not loopback: expected "
             "allow_unauthenticated_audiosocket = true and allowed_peers, the networks of your Asterisk",
+            "host",
         )
     return settings
 
@@ -212,7 +209,8 @@ def _audiosocket(table: Table) -> AudioSocketSettings:
 def _http(table: Table) -> HttpSettings:
     inner = table.table("http")
     settings = HttpSettings(
-        host=_host(inner, inner.text("host", "127.0.0.1")), port=_port(inner, 8080)
+        host=_host(inner, inner.text("host", "127.0.0.1")),
+        port=inner.whole("port", 0, 65535, 8080),
     )
     inner.finish()
     return settings
@@ -223,15 +221,10 @@ def _host(table: Table, host: str) -> str:
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            raise table.refuse(
-                "host", f"expected an IP address or localhost, got {host!r}"
+            raise table.error(
+                f"expected an IP address or localhost, got {host!r}", "host"
             ) from None
     return host
-
-
-def _port(table: Table, default: int) -> int:
-    port = table.whole("port", default, 0, 65535)
-    return default if port is None else port
 
 
 def _vendors(
@@ -251,9 +244,9 @@ def _vendors(
 
 
 def _named(table: Table, key: str) -> str:
-    name = table.optional_text(key)
+    name = table.text(key, None)
     if name is None:
-        raise table.refuse(key, "expected the name of an environment variable")
+        raise table.error("expected the name of an environment variable", key)
     return secret_named(name, table.at(key))
 
 

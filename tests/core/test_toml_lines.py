@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_local.toml_lines import Path, line_of, lines_of
+from realtime_core.toml_lines import KeyPath, line_of, lines_of
 
 TEXT = '''\
 # a comment with [brackets] and key = 1
@@ -38,7 +38,7 @@ last = 5
 '''
 
 
-def _paths(value: Any, path: Path = ()) -> list[Path]:
+def _paths(value: Any, path: KeyPath = ()) -> list[KeyPath]:
     if isinstance(value, dict):
         return [path, *(p for key, item in value.items() for p in _paths(item, (*path, key)))]
     if isinstance(value, list):
@@ -70,7 +70,7 @@ def _paths(value: Any, path: Path = ()) -> list[Path]:
         (("nothing",), 1),
     ],
 )
-def test_a_key_is_found_at_its_line(path: Path, line: int) -> None:
+def test_a_key_is_found_at_its_line(path: KeyPath, line: int) -> None:
     assert line_of(lines_of(TEXT), path) == line
 
 

@@ -12,9 +12,9 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Path", "line_of", "lines_of"]
+__all__ = ["KeyPath", "line_of", "lines_of"]
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and indices from the root of the document to a value."""
 
 _SIMPLE_KEY = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
@@ -41,8 +41,10 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n")
         self.at = 0
-        self.lines: dict[Path, int] = {}
-        self.tables_of: dict[Path, int] = {}  # how many tables an array of tables has so far
+        self.lines: dict[KeyPath, int] = {}
+        self.tables_of: dict[KeyPath, int] = {}  # how many tables an array of tables has so far
+        self.counted = 0  # up to here, for the line below; what is noted comes in order
+        self.line = 1
 
     def skip(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self.text, self.at)
@@ -54,11 +56,13 @@ class _Scanner:
     def sees(self, start: str) -> bool:
         return self.text.startswith(start, self.at)
 
-    def note(self, path: Path) -> None:
-        self.lines.setdefault(path, self.text.count("\n", 0, self.at) + 1)
+    def note(self, path: KeyPath) -> None:
+        self.line += self.text.count("\n", self.counted, self.at)
+        self.counted = self.at
+        self.lines.setdefault(path, self.line)
 
     def document(self) -> None:
-        table: Path = ()
+        table: KeyPath = ()
         while self.skip(_SPACE) or self.at < len(self.text):
             if self.at >= len(self.text):
                 return
@@ -67,7 +71,7 @@ class _Scanner:
             else:
                 self.pair(table)
 
-    def header(self) -> Path:
+    def header(self) -> KeyPath:
         brackets = 2 if self.sees("[[") else 1
         begin = self.at
         self.at += brackets
@@ -75,7 +79,7 @@ class _Scanner:
         keys = _keys(self.skip(_KEY))
         self.skip(_BLANK)
         end, self.at = self.at + brackets, begin
-        path: Path = ()
+        path: KeyPath = ()
         for number, key in enumerate(keys, 1):
             path = (*path, key)
             self.note(path)
@@ -87,7 +91,7 @@ class _Scanner:
         self.at = end
         return path
 
-    def pair(self, table: Path) -> None:
+    def pair(self, table: KeyPath) -> None:
         begin = self.at
         keys = _keys(self.skip(_KEY))
         after, self.at = self.at, begin
@@ -101,7 +105,7 @@ class _Scanner:
         self.skip(_BLANK)
         self.value(path)
 
-    def value(self, path: Path) -> None:
+    def value(self, path: KeyPath) -> None:
         if self.sees("["):
             self.at += 1
             index = 0
@@ -126,7 +130,7 @@ class _Scanner:
             self.at += 1
 
 
-def lines_of(text: str) -> Mapping[Path, int]:
+def lines_of(text: str) -> Mapping[KeyPath, int]:
     """
     Find the line of every key and of every item of an array.
 
@@ -141,7 +145,7 @@ def lines_of(text: str) -> Mapping[Path, int]:
     return scanner.lines
 
 
-def line_of(lines: Mapping[Path, int], path: Path) -> int:
+def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
     """Give the line of a path or, for a key that is not there, of the table that should hold it; else the first."""
     while path and path not in lines:
         path = path[:-1]
