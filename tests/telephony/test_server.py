@@ -219,6 +219,24 @@ async def test_a_call_that_fits_no_route_is_refused() -> None:
         assert ours.talk.legs == []
 
 
+async def test_further_calls_go_by_new_routes_and_those_that_are_up_stay() -> None:
+    async with served(routing("most_calls = 2")) as ours:
+        async with AudioSocketCaller(ours.audiosocket):
+            await ours.up(1)
+            assert ours.server.reroute(
+                routing("most_calls = 2", routes=f"[default]\nname = 'new'\n{KEY}")
+            )
+            # Another [server] is not followed.
+            assert not ours.server.reroute(
+                routing("most_calls = 3", routes=f"[default]\nname = 'newer'\n{KEY}")
+            )
+            async with AudioSocketCaller(ours.audiosocket):
+                await ours.up(2)
+                assert [call.route.name for call in ours.server.calls] == ["any", "newer"]
+                assert (await ours.get("/healthz"))[1]["most_calls"] == 2
+        await ours.over(2)
+
+
 async def test_beyond_most_calls_a_call_is_refused_in_the_words_of_its_leg() -> None:
     async with served(routing("most_calls = 1")) as ours:
         async with AudioSocketCaller(ours.audiosocket) as first:

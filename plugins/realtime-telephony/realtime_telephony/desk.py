@@ -103,7 +103,8 @@ class Desk:
         on_record: Callable[[CallRecord | RefusedCall], None],
         join: Attach = attach,
     ) -> None:
-        self._routing = routing
+        self.routing = routing
+        """Where the next call goes; `[server]` of it stays."""
         self._on_record = on_record
         self._join = join
         self._calls: dict[asyncio.Task[None], RunningCall] = {}
@@ -121,7 +122,7 @@ class Desk:
     @property
     def most_calls(self) -> int:
         """How many there may be."""
-        return self._routing.server.most_calls
+        return self.routing.server.most_calls
 
     @contextmanager
     def seat(self) -> Iterator[bool]:
@@ -142,7 +143,7 @@ class Desk:
         if not self.accepting:
             await self.refuse(leg, "draining")
             return
-        route = self._routing.route_for(leg.info)
+        route = self.routing.route_for(leg.info)
         if route is None:
             await self.refuse(leg, "no_route")
             return

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Self, final
 
+import attrs
+
 from realtime_core.errors import ErrorKind, RealtimeError
 from realtime_telephony.attach import attach
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
@@ -117,6 +119,20 @@ class CallServer:
             await self.close()
             reason = error.strerror or str(error)
             raise ListenError(f"cannot listen: {reason}", kind=ErrorKind.CONFIG) from error
+
+    def reroute(self, routing: Routing) -> bool:
+        """
+        Let further calls go by the routes of another routing file; calls that are up are not disturbed.
+
+        Args:
+            routing: Checked. Its `[server]` is not looked at: listeners and limits stay as they are.
+
+        Returns:
+            Whether `[server]` is what it was.
+        """
+        same = routing.server == self._settings
+        self._desk.routing = attrs.evolve(routing, server=self._settings)
+        return same
 
     async def drain(self, drain_s: float | None = None) -> None:
         """
