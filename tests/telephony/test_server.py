@@ -628,6 +628,42 @@ async def test_peers_allowed_are_heard() -> None:
         await ours.up(1)
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+)  # fmt: skip
+async def test_a_connection_that_asks_nothing_more_is_closed(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_telephony.http_door.IDLE_S", 0.2)
+    async with served() as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+        writer.write(said)
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith(b"HTTP/1.1 200 OK") or said[-4:] != b"\r\n\r\n"
+        writer.close()
+
+
+async def test_further_connections_are_closed_unread_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("realtime_telephony.http_door.SPARE_CONNECTIONS", 1)
+    async with served(routing("most_calls = 1")) as ours:
+        first = [await asyncio.open_connection("127.0.0.1", ours.http) for _ in range(2)]
+        server = ours.server._http._runner.server  # type: ignore[union-attr]
+        assert server is not None
+        await eventually(lambda: len(server.connections) == 2)
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+        first[0][1].close()
+        await eventually(lambda: len(server.connections) == 1)
+        assert (await ours.get("/healthz"))[0] == 200
+        first[1][1].close()
+    assert caplog.text.count("2 connections are open on the HTTP port") == 1
+
+
 # Questions
 
 

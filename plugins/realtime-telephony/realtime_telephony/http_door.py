@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -23,8 +24,10 @@ __all__ = [
     "ASTERISK_PATH",
     "CALLS_PATH",
     "HEALTH_PATH",
+    "IDLE_S",
     "MEDIA_PATH",
     "PROVIDERS_PATH",
+    "SPARE_CONNECTIONS",
     "HttpDoor",
 ]
 
@@ -38,7 +41,12 @@ CALLS_PATH: Final = "/calls"
 """The calls that are up."""
 PROVIDERS_PATH: Final = "/api/tenant/voice/providers"
 """The providers installed."""
+IDLE_S: Final = 10.0
+"""How long a connection may take over the head of a request, and stay idle between two."""
+SPARE_CONNECTIONS: Final = 100
+"""How many connections there may be beside those of calls; further ones are closed unread."""
 _GOODBYE_S: Final = 1.0
+_TOLD_EVERY_S: Final = 60.0
 
 _log = logging.getLogger("realtime_telephony.server")
 
@@ -50,6 +58,14 @@ class _Answered(Protocol):
     def response(self) -> web.WebSocketResponse:
         """What the handler has to return."""
         ...
+
+
+class _Unread(asyncio.Protocol):
+    """Closes a connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        cast("asyncio.Transport", transport).abort()
 
 
 @final
@@ -71,6 +87,8 @@ class HttpDoor:
         self._for_streams = stream_check(settings)
         self._providers = ProviderList()
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+        self._told_full_at: float | None = None
         self.port: int = http.port
         """The port it listens on."""
 
@@ -90,24 +108,44 @@ class HttpDoor:
         app.router.add_get(PROVIDERS_PATH, self._describe)
         # An access log would hold what dialplans pass on in the query, and a secret in the path.
         runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=_GOODBYE_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_GOODBYE_S,
+            keepalive_timeout=IDLE_S,
         )
         await runner.setup()
-        site = web.TCPSite(runner, self._http.host, self._http.port)
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._connection, self._http.host, self._http.port
+            )
         except BaseException:
             await runner.cleanup()
             raise
         self._runner = runner
-        self.port = runner.addresses[0][1]
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening and close what is connected; idempotent."""
+        if self._listener is not None:
+            self._listener.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
         await self._providers.close()
+
+    def _connection(self) -> asyncio.Protocol:
+        server = None if self._runner is None else self._runner.server
+        if server is None:
+            return _Unread()
+        most = self._desk.most_calls + SPARE_CONNECTIONS
+        if len(server.connections) < most:
+            return server()
+        now = asyncio.get_running_loop().time()
+        if self._told_full_at is None or now - self._told_full_at > _TOLD_EVERY_S:
+            self._told_full_at = now
+            _log.warning("%d connections are open on the HTTP port: further ones are closed", most)
+        return _Unread()
 
     # Calls
 

@@ -13,7 +13,7 @@ from realtime_telephony.attach import attach
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
 from realtime_telephony.call_record import CallRecord, RefusedCall
 from realtime_telephony.desk import TEAR_DOWN_S, Attach, Desk, RunningCall
-from realtime_telephony.http_door import ASTERISK_PATH, MEDIA_PATH, HttpDoor
+from realtime_telephony.http_door import ASTERISK_PATH, MEDIA_PATH, SPARE_CONNECTIONS, HttpDoor
 from realtime_telephony.routing import Routing
 
 __all__ = ["CallServer", "ListenError", "log_record"]
@@ -108,6 +108,7 @@ class CallServer:
                     self._audiosocket_call,
                     silent_rate_hz=ours.silent_rate_hz,
                     admits=ours.admits,
+                    most_connections=settings.most_calls + SPARE_CONNECTIONS,
                 )
                 await listener.start()
                 self._audiosocket = listener
