@@ -8,7 +8,7 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -793,6 +793,70 @@ async def test_a_tool_function_that_raises_is_apologised_for(
     (record,) = of_calls(records)
     assert record.error == "OSError"
     assert "sk-secret" not in record.line()
+
+
+HANGING_TOOLS = """
+import threading
+
+begun, go_on = threading.Semaphore(0), threading.Event()
+
+def hangs(call):
+    begun.release()
+    go_on.wait()
+    return []
+
+def quits(call):
+    raise SystemExit(3)
+"""
+
+
+@pytest.fixture
+def hanging_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    import importlib
+    import sys
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "hanging_tools.py").write_text(HANGING_TOOLS)
+    module = importlib.import_module("hanging_tools")
+    yield module
+    module.go_on.set()
+    del sys.modules["hanging_tools"]
+
+
+async def test_an_agent_that_is_not_made_in_time_is_apologised_for(
+    hanging_tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_telephony.desk.MAKING_LIMIT_S", 0.05)
+    records: list[CallRecord | RefusedCall] = []
+    routes = f"[default]\ntools = 'hanging_tools:hangs'\n{KEY}"
+    rules = await asyncio.to_thread(routing, "most_calls = 1", routes)
+    async with CallServer(rules, on_record=records.append) as server:
+        assert server.audiosocket_port is not None
+        for number in (1, 2, 3):  # the third does not even get a thread: two hang
+            async with AudioSocketCaller(server.audiosocket_port) as caller:
+                await caller.wait_for(lambda caller=caller: any(caller.heard), 10)
+                caller.hang_up()
+                await eventually(lambda number=number: len(records) == number)
+    assert {record.error for record in of_calls(records)} == {
+        "no agent was made within 0.05 s: the provider, or a function for tools, hangs"
+    }
+    assert hanging_tools.begun.acquire(blocking=False)
+    assert hanging_tools.begun.acquire(blocking=False)
+    assert not hanging_tools.begun.acquire(blocking=False)
+
+
+async def test_a_tool_function_that_ends_the_program_ends_a_call_only(hanging_tools: Any) -> None:
+    records: list[CallRecord | RefusedCall] = []
+    rules = await asyncio.to_thread(
+        routing, routes=f"[default]\ntools = 'hanging_tools:quits'\n{KEY}"
+    )
+    async with CallServer(rules, on_record=records.append) as server:
+        assert server.audiosocket_port is not None
+        async with AudioSocketCaller(server.audiosocket_port) as caller:
+            await caller.wait_for(lambda: any(caller.heard), 10)
+            await server.drain(0)
+    (record,) = of_calls(records)
+    assert record.error == "RuntimeError"
 
 
 # Lines
