@@ -326,6 +326,26 @@ async def test_garbage_on_audiosocket_is_no_call(data: bytes) -> None:
             await ours.up(1)
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/asterisk", 400, "no call from 127.0.0.1: expected a WebSocket with sub-protocol media"),
+        ("/astersik/sk-secret", 404, "asked for another path than /asterisk or /media"),
+    ],
+)
+async def test_why_a_websocket_was_refused_stands_in_the_log(
+    path: str, status: int, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as ours, aiohttp.ClientSession() as client:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await client.ws_connect(ours.url(path, "ws"))
+        assert refused.value.status == status
+        assert (await ours.get("/nothing"))[0] == 404
+    assert says in caplog.text
+    assert "sk-secret" not in caplog.text
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("path", ["/asterisk", "/media"])
 async def test_a_websocket_that_says_nonsense_is_no_call(path: str) -> None:
     async with served(routing("most_calls = 1")) as ours, aiohttp.ClientSession() as client:
@@ -665,6 +685,24 @@ async def test_further_connections_are_closed_unread_and_told_once(
 
 
 # Questions
+
+
+async def test_figures_are_there_for_prometheus() -> None:
+    async with served() as ours:
+        async with AudioSocketCaller(ours.audiosocket):
+            await ours.up(1)
+            ours.server._desk.counts.update(served=3, failed=1, refused=2)
+            status, text = await ours.get("/metrics")
+        await ours.over()
+    assert status == 200
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        "realtime_calls 1",
+        "realtime_calls_limit 20",
+        "realtime_accepting 1",
+        'realtime_calls_total{outcome="ended"} 2',
+        'realtime_calls_total{outcome="failed"} 1',
+        'realtime_calls_total{outcome="refused"} 2',
+    ]
 
 
 async def test_running_calls_are_listed_without_numbers() -> None:

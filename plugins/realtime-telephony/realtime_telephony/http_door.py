@@ -13,7 +13,12 @@ from aiohttp import web
 from realtime_telephony.access import operator_check, stream_check
 from realtime_telephony.asterisk_websocket import CallRefusedError, asterisk_call
 from realtime_telephony.desk import Desk
-from realtime_telephony.introspection import ProviderList, calls_as_json
+from realtime_telephony.introspection import (
+    ProviderList,
+    calls_as_json,
+    health_as_json,
+    health_as_metrics,
+)
 from realtime_telephony.leg import CallInfo, CallLeg
 from realtime_telephony.media_call import StreamRefusedError, media_stream_call
 from realtime_telephony.media_signature import RequestCheck
@@ -26,6 +31,7 @@ __all__ = [
     "HEALTH_PATH",
     "IDLE_S",
     "MEDIA_PATH",
+    "METRICS_PATH",
     "PROVIDERS_PATH",
     "SPARE_CONNECTIONS",
     "HttpDoor",
@@ -37,6 +43,8 @@ MEDIA_PATH: Final = "/media"
 """For media streams; with the shared secret behind it, `/media/SECRET`, where a vendor can send it in no other way."""
 HEALTH_PATH: Final = "/healthz"
 """For load balancers."""
+METRICS_PATH: Final = "/metrics"
+"""For Prometheus."""
 CALLS_PATH: Final = "/calls"
 """The calls that are up."""
 PROVIDERS_PATH: Final = "/api/tenant/voice/providers"
@@ -104,8 +112,10 @@ class HttpDoor:
         app.router.add_get(MEDIA_PATH, self._media)
         app.router.add_get(MEDIA_PATH + "/{token}", self._media)
         app.router.add_get(HEALTH_PATH, self._health)
+        app.router.add_get(METRICS_PATH, self._metrics)
         app.router.add_get(CALLS_PATH, self._calls)
         app.router.add_get(PROVIDERS_PATH, self._describe)
+        app.router.add_get("/{path:.*}", self._elsewhere)
         # An access log would hold what dialplans pass on in the query, and a secret in the path.
         runner = web.AppRunner(
             app,
@@ -174,20 +184,33 @@ class HttpDoor:
             except (CallRefusedError, StreamRefusedError) as error:
                 _log.warning("no call from %s: %s", request.remote, error)
                 return error.response
+            except web.HTTPBadRequest as error:
+                _log.warning("no call from %s: %s", request.remote, (error.text or "").strip())
+                raise
             try:
                 await self._desk.take(leg)
             finally:
                 await to_the_end(leg.close())
         return cast("_Answered", leg).response
 
+    async def _elsewhere(self, request: web.Request) -> web.Response:
+        if "Upgrade" in request.headers:  # the path itself may hold a secret
+            _log.warning(
+                "a WebSocket from %s asked for another path than %s or %s",
+                request.remote,
+                ASTERISK_PATH,
+                MEDIA_PATH,
+            )
+        raise web.HTTPNotFound
+
     # Questions
 
     async def _health(self, _request: web.Request) -> web.Response:
-        desk = self._desk
-        status = "ok" if desk.accepting else "draining"
-        body = {"status": status, "calls": len(desk.calls), "most_calls": desk.most_calls}
-        counts = {name: desk.counts[name] for name in ("served", "failed", "refused")}
-        return _json({**body, **counts}, 200 if desk.accepting else 503)
+        return _json(health_as_json(self._desk), 200 if self._desk.accepting else 503)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=health_as_metrics(self._desk).encode(), headers=headers)
 
     async def _calls(self, request: web.Request) -> web.Response:
         _let_pass(request, self._for_operators, "an operator")
