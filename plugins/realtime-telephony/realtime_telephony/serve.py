@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # everything else only when calls are really served: --help c
 __all__ = ["serve_calls"]
 
 _CANNOT_LISTEN, _WRONG_USE, _ENDED_AT_ONCE = 1, 2, 130
+_RELOAD_LIMIT_S = 60.0
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -66,8 +67,8 @@ def serve_calls(
 
     Listens for Asterisk (AudioSocket and WebSocket) and for the media streams of Twilio, Telnyx and Plivo, as the routing
     file says, and prints a line for each call. SIGTERM or Ctrl-C lets running calls end first; a second one ends
-    them at once. Exit code 0: ended after a signal, or checked and right; 1: an address cannot be had; 2: wrong use,
-    or something in the routing file is wrong; 130: ended at once by a second signal.
+    them at once. SIGHUP reads the routes again. Exit code 0: ended after a signal, or checked and right; 1: an address
+    cannot be had; 2: wrong use, or something in the routing file is wrong; 130: ended at once by a second signal.
     """
     if example:
         click.echo(
@@ -217,17 +218,21 @@ async def _reload(
     server: CallServer, console: Console, asked: asyncio.Event, read: Callable[[], Routing]
 ) -> None:
     """Read the routing file again whenever a signal asks for it; a wrong one changes nothing."""
+    import logging
+
+    from realtime_telephony.making import Making
+
+    log = logging.getLogger("realtime_telephony.server")
+    making = Making(1)
     while await asked.wait():
         asked.clear()
         try:
-            routing = await asyncio.to_thread(read)
+            routing = await making.run(read, _RELOAD_LIMIT_S)
         except Exception as error:  # noqa: BLE001 - a provider's bug must not end the calls
             told = str(error) if isinstance(error, RealtimeError) else type(error).__name__
-            console.error(f"error: the routes stay as they were: {told}")
+            log.error("the routes stay as they were: %s", told)
             continue
         if not server.reroute(routing):
-            console.error(
-                "warning: [server] of the routing file has changed; it is read at the start only"
-            )
+            log.warning("[server] of the routing file has changed; it is read at the start only")
         for line in _routes(routing):
             console.line(line)
