@@ -625,10 +625,17 @@ async def test_a_vendors_signature_lets_its_stream_in_and_nobody_else() -> None:
         await twilio.leave()
 
 
-async def test_a_web_page_cannot_reach_an_open_loopback() -> None:
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Origin", "https://evil.example"), ("X-Forwarded-For", "203.0.113.9"), ("Via", "1.1 x")],
+)
+async def test_neither_a_web_page_nor_a_proxy_can_reach_an_open_loopback(
+    header: str, value: str
+) -> None:
     async with served() as ours:
         for path in ("/asterisk", "/media", "/calls", "/api/tenant/voice/providers"):
-            assert (await ours.get(path, Origin="https://evil.example"))[0] == 403
+            status, why = await ours.get(path, **{header: value})
+            assert (status, "without a shared secret" in why) == (403, True)
         assert (await ours.get("/calls"))[0] == 200
 
 

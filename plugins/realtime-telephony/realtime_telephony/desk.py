@@ -151,6 +151,7 @@ class Desk:
         if route is None:
             await self.refuse(leg, "no_route")
             return
+        _log.info("call %s over %s goes to %s", leg.info.call_id, leg.info.leg, route.name)
         call = RunningCall(leg, route, datetime.now(UTC), time.monotonic())
         task = asyncio.create_task(self._run(call), name=f"call {leg.info.call_id}")
         self._calls[task] = call

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, cast, final
 
 from aiohttp import web
 
-from realtime_telephony.access import operator_check, stream_check
+from realtime_telephony.access import operator_check, stream_check, what_is_missing
 from realtime_telephony.asterisk_websocket import CallRefusedError, asterisk_call
 from realtime_telephony.desk import Desk
 from realtime_telephony.introspection import (
@@ -160,7 +160,7 @@ class HttpDoor:
     # Calls
 
     async def _asterisk(self, request: web.Request) -> web.StreamResponse:
-        _let_pass(request, self._for_operators, "Asterisk")
+        self._let_pass(request, self._for_operators, "Asterisk")
         return await self._call(request, "asterisk", lambda: asterisk_call(request))
 
     async def _media(self, request: web.Request) -> web.StreamResponse:
@@ -169,7 +169,7 @@ class HttpDoor:
             return media_stream_call(request, check=self._for_streams, accounts=accounts)
 
         # Checked before the seats are counted: whoever may not call need not know whether there is a place.
-        _let_pass(request, self._for_streams, "a media stream")
+        self._let_pass(request, self._for_streams, "a media stream")
         return await self._call(request, "media", answer)
 
     async def _call(
@@ -203,6 +203,12 @@ class HttpDoor:
             )
         raise web.HTTPNotFound
 
+    def _let_pass(self, request: web.Request, check: RequestCheck, who: str) -> None:
+        if not check(request):
+            why = what_is_missing(self._settings)
+            _log.warning("%s from %s was refused: %s", who, request.remote, why)
+            raise web.HTTPForbidden(text=f"{why}\n")
+
     # Questions
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -213,11 +219,11 @@ class HttpDoor:
         return web.Response(body=health_as_metrics(self._desk).encode(), headers=headers)
 
     async def _calls(self, request: web.Request) -> web.Response:
-        _let_pass(request, self._for_operators, "an operator")
+        self._let_pass(request, self._for_operators, "an operator")
         return _json(calls_as_json(self._desk.calls))
 
     async def _describe(self, request: web.Request) -> web.Response:
-        _let_pass(request, self._for_operators, "an operator")
+        self._let_pass(request, self._for_operators, "an operator")
         body = await self._providers.get()
         return web.Response(body=body, content_type="application/json")
 
@@ -225,9 +231,3 @@ class HttpDoor:
 def _json(value: Any, status: int = 200) -> web.Response:
     headers = {"Cache-Control": "no-store"}
     return web.json_response(value, status=status, headers=headers, dumps=json.dumps)
-
-
-def _let_pass(request: web.Request, check: RequestCheck, who: str) -> None:
-    if not check(request):
-        _log.warning("%s from %s was refused: no valid secret or signature", who, request.remote)
-        raise web.HTTPForbidden(text="no valid secret or signature\n")
