@@ -670,6 +670,16 @@ async def test_a_connection_that_asks_nothing_more_is_closed(
         writer.close()
 
 
+async def test_a_call_outlasts_the_limit_of_idle_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("realtime_telephony.http_door.IDLE_S", 0.1)
+    async with served() as ours, WebSocketChannel(ours.http, "/asterisk?dialled=100") as caller:
+        await ours.up(1)
+        await asyncio.sleep(0.4)  # several limits
+        assert not caller.ended
+
+
 async def test_further_connections_are_closed_unread_and_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
