@@ -222,6 +222,16 @@ WRONG = [
     (with_route("tools = 'json:__name__'"), "route[1].tools: 'json:__name__': expected a Tool, several of them, or a plain function"),
     (with_route("vendor = 5"), "route[1].vendor: expected a table, got 5"),
     (with_route("temperature = 'hot'"), "route[1].temperature: expected a number from 0 to 10, got 'hot'"),
+    ("[server]\npublic_url = 'wss://[::1'\n" + SERVER + DEFAULT, "server.public_url: expected a URL such as wss://"),
+    ("[server]\npublic_url = 'wss://a.example:99999'\n" + SERVER + DEFAULT, "server.public_url: expected a URL such as wss://"),
+    ("[server]\npublic_url = 'wss://a .example'\n" + SERVER + DEFAULT, "server.public_url: expected a URL such as wss://"),
+    (SERVER + "[server.telnyx]\napi_key_env = 'TOKEN'\nbase_url = 'api.telnyx.com'\n" + DEFAULT, "server.telnyx.base_url: expected a URL such as https://api.telnyx.com"),
+    ("[server.http]\nport = 9092\n[server.audiosocket]\n" + DEFAULT, "server.http.port: expected another port than 9092, where AudioSocket listens"),
+    ("[server.audiosocket]\nsilent_rate_hz = 9000\n" + DEFAULT, "server.audiosocket.silent_rate_hz: expected one of 8000, 12000, 16000"),
+    ("[server.audiosocket]\nsilent_rate_hz = '8000'\n" + DEFAULT, "server.audiosocket.silent_rate_hz: expected one of 8000, 12000, 16000"),
+    (SERVER + "[[route]]\nparameters = { shop = 'n*h' }\n" + INLINE, "route[1].parameters.shop: expected * only at the end, got 'n*h'"),
+    (SERVER + "[[route]]\ndialled = '1'\nname = 'a'\n" + INLINE + "[[route]]\ndialled = '1'\n" + INLINE, "route[2]: 'route2' never gets a call: 'a' before it takes them all"),
+    (SERVER + "[[route]]\ncaller = ['1', '*']\n" + INLINE + "[[route]]\nleg = 'twilio'\n" + INLINE, "route[2]: 'route2' never gets a call: 'route1' before it takes them all"),
     (with_route("name = 'default'") + DEFAULT, "route[1].name: 'default' is the name of another route too"),
 ]  # fmt: skip
 
@@ -314,6 +324,13 @@ def test_check_makes_an_agent_of_every_route() -> None:
     assert "AC0123" not in problem
 
 
+def test_check_names_an_option_and_not_the_credential() -> None:
+    problem = refused_by_check(with_route("vendor = { since = 2026-01-31 }"))
+    assert problem.startswith(
+        "calls.toml, line 2: route[1]: Options.vendor: expected values that JSON"
+    )
+
+
 def test_a_secret_written_out_is_refused_unless_the_file_says_so() -> None:
     inline = "[default]\ncredential = { provider = 'openai', api_key = 'sk-in-the-file' }\n"
     problem = refused_by_check(SERVER + inline)
@@ -330,17 +347,31 @@ def test_check_looks_at_files_and_folders(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(8000)
     (tmp_path / "text.wav").write_text("no sound")
+    with wave.open(str(tmp_path / "long.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(100)
+        file.writeframes(bytes(2 * 100 * 61))
     for line, says in [
         ('fallback = "gone.wav"', "route[1].fallback: "),
         ('fallback = "text.wav"', "route[1].fallback: "),
         (
             'fallback = "stereo.wav"',
-            "expected a WAV of 16-bit PCM in mono, got 2 channels of 16 bits",
+            "route[1].fallback: expected 16-bit PCM in mono, got 2 channels of 16 bits in",
         ),
+        ('fallback = "long.wav"', "route[1].fallback: "),
         ('record = "gone"', "route[1].record: there is no folder"),
         ('picture = "gone"', "route[1].picture: there is no folder"),
     ]:
         assert says in refused_by_check(with_route(line), tmp_path)
+
+
+def test_check_looks_whether_a_folder_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    problem = refused_by_check(with_route('record = "."'), tmp_path)
+    assert "route[1].record: nothing can be written into" in problem
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -375,6 +406,12 @@ def tools_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bakery_tools.py").write_text(TOOLS)
     monkeypatch.delitem(sys.modules, "bakery_tools", raising=False)
     return tmp_path
+
+
+def test_a_module_that_ends_the_program_is_an_error(tools_module: Path) -> None:
+    (tools_module / "quitting_tools.py").write_text("raise SystemExit('no licence')")
+    problem = refused(with_route('tools = "quitting_tools:x"'), tools_module)
+    assert "route[1].tools: 'quitting_tools:x': SystemExit: no licence" in problem
 
 
 async def test_tools_come_from_modules_beside_the_file(tools_module: Path) -> None:

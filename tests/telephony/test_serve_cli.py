@@ -12,7 +12,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from realtime_telephony.audiosocket_frames import CallId, encode
+from realtime_telephony.console import Console
 from realtime_telephony.routing import load_routing
 from realtime_telephony.serve import _serve, serve_calls
 from tests.telephony.fakes.asterisk import AudioSocketCaller
@@ -190,7 +191,8 @@ async def test_it_serves_until_signals_end_it(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     before = signal.getsignal(signal.SIGTERM)
-    serving = asyncio.create_task(_serve(await asyncio.to_thread(load_routing, config)))
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+    routing = await asyncio.to_thread(load_routing, config)
     said = ""
 
     def says(text: str) -> bool:
@@ -198,8 +200,27 @@ async def test_it_serves_until_signals_end_it(
         said += capsys.readouterr().out
         return text in said
 
+    stack = ExitStack()
+    serving = asyncio.create_task(
+        _serve(routing, stack.enter_context(Console("ERROR")), lambda: routing)
+    )
+    await _until_signals_end_it(serving, says, lambda: said, signals, code)
+    await asyncio.to_thread(stack.close)
+    assert says("stopped\n")
+    assert gc.get_freeze_count() == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def _until_signals_end_it(
+    serving: asyncio.Task[int],
+    says: Callable[[str], bool],
+    said: Callable[[], str],
+    signals: int,
+    code: int,
+) -> None:
+
     await eventually(lambda: says("At most 20 calls"))
-    found = re.search(r"tcp://127\.0\.0\.1:(\d+)", said)
+    found = re.search(r"tcp://127\.0\.0\.1:(\d+)", said())
     assert found
     async with AudioSocketCaller(int(found[1]), uuid=UUID_1) as caller:
         await caller.wait_for(lambda: bool(caller.heard))
@@ -208,9 +229,6 @@ async def test_it_serves_until_signals_end_it(
             signal.raise_signal(signal.SIGTERM)
         await eventually(lambda: says("stopping: 1 calls are up"))
         assert await asyncio.wait_for(serving, 10) == code
-    assert says("stopped\n")
-    assert gc.get_freeze_count() == 0
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @posix
@@ -275,3 +293,46 @@ def test_a_second_signal_ends_it_at_once_with_130(config: Path) -> None:
     assert process.returncode == 130
     assert "ended_by=us" in rest
     assert rest.endswith("stopped\n")
+
+
+@posix
+def test_a_reader_that_is_gone_ends_neither_calls_nor_their_order(config: Path) -> None:
+    with running(config) as (process, _said, port):
+        assert process.stdout is not None
+        with calling(port) as call:
+            process.stdout.close()
+            process.send_signal(signal.SIGTERM)
+            while call.recv(65536):
+                pass
+        assert process.stderr is not None
+        errors = process.stderr.read()
+        assert process.wait(20) == 0
+    assert "Traceback" not in errors
+    assert "BrokenPipe" not in errors
+
+
+@posix
+def test_sighup_reads_the_routes_again_and_a_wrong_file_changes_nothing(config: Path) -> None:
+    right = config.read_text()
+    with running(config) as (process, _said, _port):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        config.write_text(right.replace('name = "lift"', 'name = "tower"'))
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline() == "Routes, the first that fits takes a call:\n"
+        assert process.stdout.readline() == "  tower  uuid *  openai\n"
+        config.write_text(right.replace('"openai"', '"opnai"'))
+        process.send_signal(signal.SIGHUP)
+        refusal = process.stderr.readline()
+        assert (
+            f" ERROR realtime_telephony.server: the routes stay as they were: {config}, line "
+            in refusal
+        )
+        assert ": route[1].credential: no provider" in refusal
+        config.write_text(right.replace("drain_s = 30", "drain_s = 31"))
+        process.send_signal(signal.SIGHUP)
+        assert "[server] of the routing file has changed" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        rest, _errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert rest.endswith("  lift  uuid *  openai\nstopping: 0 calls are up\nstopped\n")

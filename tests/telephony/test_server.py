@@ -8,7 +8,7 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,24 @@ async def test_a_call_that_fits_no_route_is_refused() -> None:
         assert ours.talk.legs == []
 
 
+async def test_further_calls_go_by_new_routes_and_those_that_are_up_stay() -> None:
+    async with served(routing("most_calls = 2")) as ours:
+        async with AudioSocketCaller(ours.audiosocket):
+            await ours.up(1)
+            assert ours.server.reroute(
+                routing("most_calls = 2", routes=f"[default]\nname = 'new'\n{KEY}")
+            )
+            # Another [server] is not followed.
+            assert not ours.server.reroute(
+                routing("most_calls = 3", routes=f"[default]\nname = 'newer'\n{KEY}")
+            )
+            async with AudioSocketCaller(ours.audiosocket):
+                await ours.up(2)
+                assert [call.route.name for call in ours.server.calls] == ["any", "newer"]
+                assert (await ours.get("/healthz"))[1]["most_calls"] == 2
+        await ours.over(2)
+
+
 async def test_beyond_most_calls_a_call_is_refused_in_the_words_of_its_leg() -> None:
     async with served(routing("most_calls = 1")) as ours:
         async with AudioSocketCaller(ours.audiosocket) as first:
@@ -306,6 +324,26 @@ async def test_garbage_on_audiosocket_is_no_call(data: bytes) -> None:
         writer.close()
         async with AudioSocketCaller(ours.audiosocket):
             await ours.up(1)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/asterisk", 400, "no call from 127.0.0.1: expected a WebSocket with sub-protocol media"),
+        ("/astersik/sk-secret", 404, "asked for another path than /asterisk or /media"),
+    ],
+)
+async def test_why_a_websocket_was_refused_stands_in_the_log(
+    path: str, status: int, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as ours, aiohttp.ClientSession() as client:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await client.ws_connect(ours.url(path, "ws"))
+        assert refused.value.status == status
+        assert (await ours.get("/nothing"))[0] == 404
+    assert says in caplog.text
+    assert "sk-secret" not in caplog.text
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("path", ["/asterisk", "/media"])
@@ -587,10 +625,17 @@ async def test_a_vendors_signature_lets_its_stream_in_and_nobody_else() -> None:
         await twilio.leave()
 
 
-async def test_a_web_page_cannot_reach_an_open_loopback() -> None:
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Origin", "https://evil.example"), ("X-Forwarded-For", "203.0.113.9"), ("Via", "1.1 x")],
+)
+async def test_neither_a_web_page_nor_a_proxy_can_reach_an_open_loopback(
+    header: str, value: str
+) -> None:
     async with served() as ours:
         for path in ("/asterisk", "/media", "/calls", "/api/tenant/voice/providers"):
-            assert (await ours.get(path, Origin="https://evil.example"))[0] == 403
+            status, why = await ours.get(path, **{header: value})
+            assert (status, "without a shared secret" in why) == (403, True)
         assert (await ours.get("/calls"))[0] == 200
 
 
@@ -610,7 +655,71 @@ async def test_peers_allowed_are_heard() -> None:
         await ours.up(1)
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+)  # fmt: skip
+async def test_a_connection_that_asks_nothing_more_is_closed(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_telephony.http_door.IDLE_S", 0.2)
+    async with served() as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+        writer.write(said)
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith(b"HTTP/1.1 200 OK") or said[-4:] != b"\r\n\r\n"
+        writer.close()
+
+
+async def test_a_call_outlasts_the_limit_of_idle_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("realtime_telephony.http_door.IDLE_S", 0.1)
+    async with served() as ours, WebSocketChannel(ours.http, "/asterisk?dialled=100") as caller:
+        await ours.up(1)
+        await asyncio.sleep(0.4)  # several limits
+        assert not caller.ended
+
+
+async def test_further_connections_are_closed_unread_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("realtime_telephony.http_door.SPARE_CONNECTIONS", 1)
+    async with served(routing("most_calls = 1")) as ours:
+        first = [await asyncio.open_connection("127.0.0.1", ours.http) for _ in range(2)]
+        server = ours.server._http._runner.server  # type: ignore[union-attr]
+        assert server is not None
+        await eventually(lambda: len(server.connections) == 2)
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+        first[0][1].close()
+        await eventually(lambda: len(server.connections) == 1)
+        assert (await ours.get("/healthz"))[0] == 200
+        first[1][1].close()
+    assert caplog.text.count("2 connections are open on the HTTP port") == 1
+
+
 # Questions
+
+
+async def test_figures_are_there_for_prometheus() -> None:
+    async with served() as ours:
+        async with AudioSocketCaller(ours.audiosocket):
+            await ours.up(1)
+            ours.server._desk.counts.update(served=3, failed=1, refused=2)
+            status, text = await ours.get("/metrics")
+        await ours.over()
+    assert status == 200
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        "realtime_calls 1",
+        "realtime_calls_limit 20",
+        "realtime_accepting 1",
+        'realtime_calls_total{outcome="ended"} 2',
+        'realtime_calls_total{outcome="failed"} 1',
+        'realtime_calls_total{outcome="refused"} 2',
+    ]
 
 
 async def test_running_calls_are_listed_without_numbers() -> None:
@@ -739,6 +848,70 @@ async def test_a_tool_function_that_raises_is_apologised_for(
     (record,) = of_calls(records)
     assert record.error == "OSError"
     assert "sk-secret" not in record.line()
+
+
+HANGING_TOOLS = """
+import threading
+
+begun, go_on = threading.Semaphore(0), threading.Event()
+
+def hangs(call):
+    begun.release()
+    go_on.wait()
+    return []
+
+def quits(call):
+    raise SystemExit(3)
+"""
+
+
+@pytest.fixture
+def hanging_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    import importlib
+    import sys
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "hanging_tools.py").write_text(HANGING_TOOLS)
+    module = importlib.import_module("hanging_tools")
+    yield module
+    module.go_on.set()
+    del sys.modules["hanging_tools"]
+
+
+async def test_an_agent_that_is_not_made_in_time_is_apologised_for(
+    hanging_tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_telephony.desk.MAKING_LIMIT_S", 0.05)
+    records: list[CallRecord | RefusedCall] = []
+    routes = f"[default]\ntools = 'hanging_tools:hangs'\n{KEY}"
+    rules = await asyncio.to_thread(routing, "most_calls = 1", routes)
+    async with CallServer(rules, on_record=records.append) as server:
+        assert server.audiosocket_port is not None
+        for number in (1, 2, 3):  # the third does not even get a thread: two hang
+            async with AudioSocketCaller(server.audiosocket_port) as caller:
+                await caller.wait_for(lambda caller=caller: any(caller.heard), 10)
+                caller.hang_up()
+                await eventually(lambda number=number: len(records) == number)
+    assert {record.error for record in of_calls(records)} == {
+        "no agent was made within 0.05 s: the provider, or a function for tools, hangs"
+    }
+    assert hanging_tools.begun.acquire(blocking=False)
+    assert hanging_tools.begun.acquire(blocking=False)
+    assert not hanging_tools.begun.acquire(blocking=False)
+
+
+async def test_a_tool_function_that_ends_the_program_ends_a_call_only(hanging_tools: Any) -> None:
+    records: list[CallRecord | RefusedCall] = []
+    rules = await asyncio.to_thread(
+        routing, routes=f"[default]\ntools = 'hanging_tools:quits'\n{KEY}"
+    )
+    async with CallServer(rules, on_record=records.append) as server:
+        assert server.audiosocket_port is not None
+        async with AudioSocketCaller(server.audiosocket_port) as caller:
+            await caller.wait_for(lambda: any(caller.heard), 10)
+            await server.drain(0)
+    (record,) = of_calls(records)
+    assert record.error == "RuntimeError"
 
 
 # Lines

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from realtime_telephony.media_signature import RequestCheck, SharedToken, any_of
 from realtime_telephony.server_settings import ServerSettings
 
-__all__ = ["SecretCheck", "nobody", "operator_check", "stream_check"]
+__all__ = ["SecretCheck", "nobody", "operator_check", "stream_check", "what_is_missing"]
 
 
 @final
@@ -55,19 +55,30 @@ def nobody(_request: web.BaseRequest) -> bool:
     return False
 
 
-_BROWSER_HEADER: Final = "Origin"
+_FOREIGN_HEADERS: Final = (
+    "Origin",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Real-IP",
+    "Via",
+)
 
 
-def _no_browser(request: web.BaseRequest) -> bool:
-    """Keep out web pages that reach for loopback: browsers say where a page is from, telephone peers have no page."""
-    return _BROWSER_HEADER not in request.headers
+def _of_this_machine(request: web.BaseRequest) -> bool:
+    """
+    Keep out what only seems to come from loopback.
+
+    Browsers say where a page is from, and telephone peers have no page; proxies and tunnels say for whom they ask.
+    """
+    return not any(name in request.headers for name in _FOREIGN_HEADERS)
 
 
 def operator_check(settings: ServerSettings) -> RequestCheck:
     """Give the check of what is not a media stream: the secret, without one loopback's own."""
     if settings.shared_secret is not None:
         return SecretCheck(settings.shared_secret)
-    return nobody if settings.exposed else _no_browser
+    return nobody if settings.exposed else _of_this_machine
 
 
 def stream_check(settings: ServerSettings) -> RequestCheck:
@@ -77,4 +88,13 @@ def stream_check(settings: ServerSettings) -> RequestCheck:
         checks.append(SharedToken(settings.shared_secret))
     if checks:
         return any_of(*checks)
-    return nobody if settings.exposed else _no_browser
+    return nobody if settings.exposed else _of_this_machine
+
+
+def what_is_missing(settings: ServerSettings) -> str:
+    """Say why a request was refused, as far as strangers may know."""
+    if settings.exposed or settings.shared_secret is not None or settings.signatures:
+        return "no valid secret or signature"
+    return (
+        "without a shared secret this machine alone may ask, and not through a browser or a proxy"
+    )

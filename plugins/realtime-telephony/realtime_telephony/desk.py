@@ -28,14 +28,17 @@ from realtime_telephony.call_record import (
 )
 from realtime_telephony.call_report import CallReport
 from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
+from realtime_telephony.making import Making
 from realtime_telephony.route import Route
 from realtime_telephony.routing import Routing
 from realtime_telephony.unavailable import UnavailableAgent
 
-__all__ = ["HANG_UP_S", "TEAR_DOWN_S", "Attach", "Desk", "RunningCall"]
+__all__ = ["HANG_UP_S", "MAKING_LIMIT_S", "TEAR_DOWN_S", "Attach", "Desk", "RunningCall"]
 
 HANG_UP_S: Final = 6.0
 """How long a call may take to end in order once it was hung up."""
+MAKING_LIMIT_S: Final = 10.0
+"""How long making an agent may take, of which the caller hears silence."""
 TEAR_DOWN_S: Final = 10.0
 """How long a call may take to end once it was cancelled; `attach` needs at most 9 s."""
 
@@ -103,9 +106,11 @@ class Desk:
         on_record: Callable[[CallRecord | RefusedCall], None],
         join: Attach = attach,
     ) -> None:
-        self._routing = routing
+        self.routing = routing
+        """Where the next call goes; `[server]` of it stays."""
         self._on_record = on_record
         self._join = join
+        self._making = Making(2 * routing.server.most_calls)
         self._calls: dict[asyncio.Task[None], RunningCall] = {}
         self._seated = 0
         self.accepting = True
@@ -121,7 +126,7 @@ class Desk:
     @property
     def most_calls(self) -> int:
         """How many there may be."""
-        return self._routing.server.most_calls
+        return self.routing.server.most_calls
 
     @contextmanager
     def seat(self) -> Iterator[bool]:
@@ -142,10 +147,11 @@ class Desk:
         if not self.accepting:
             await self.refuse(leg, "draining")
             return
-        route = self._routing.route_for(leg.info)
+        route = self.routing.route_for(leg.info)
         if route is None:
             await self.refuse(leg, "no_route")
             return
+        _log.info("call %s over %s goes to %s", leg.info.call_id, leg.info.leg, route.name)
         call = RunningCall(leg, route, datetime.now(UTC), time.monotonic())
         task = asyncio.create_task(self._run(call), name=f"call {leg.info.call_id}")
         self._calls[task] = call
@@ -214,8 +220,7 @@ class Desk:
     async def _talk(self, call: RunningCall) -> CallRecord:
         leg, route = call.leg, call.route
         control = route.control_for(leg)
-        # A provider may read files, and import what it needs.
-        agent = await asyncio.to_thread(self._agent, call, control)
+        agent = await self._agent(call, control)
         latencies = Latencies(agent)
 
         def joined(
@@ -241,12 +246,20 @@ class Desk:
             report = await joined(None, None, None)
         return record_of(leg.info, route.name, route.provider, report, latencies)
 
-    def _agent(self, call: RunningCall, control: CallControl) -> Agent:
+    async def _agent(self, call: RunningCall, control: CallControl) -> Agent:
         """Make the agent; where that fails, one whose start fails, so that the caller hears the fallback."""
         try:
-            return call.route.agent_for(call.leg, control)
+            # A provider may read files and import what it needs, a function for tools ask a data base.
+            return await self._making.run(
+                lambda: call.route.agent_for(call.leg, control), MAKING_LIMIT_S
+            )
         except Exception as error:  # noqa: BLE001 - a provider's or a tool's bug: no dead air
             _log.exception("call %s: no agent could be made", call.info.call_id)
+            if isinstance(error, TimeoutError):
+                error = RealtimeError(
+                    f"no agent was made within {MAKING_LIMIT_S:g} s: the provider, or a function for tools, hangs",
+                    kind=ErrorKind.STALLED,
+                )
             if not isinstance(error, RealtimeError):
                 error = RealtimeError(_reason(error), kind=ErrorKind.CONFIG)
             return UnavailableAgent(error, options_for(call.leg))

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from realtime_core.describe import describe_providers
-from realtime_telephony.desk import RunningCall
+from realtime_telephony.desk import Desk, RunningCall
 
-__all__ = ["ProviderList", "calls_as_json"]
+__all__ = ["ProviderList", "calls_as_json", "health_as_json", "health_as_metrics"]
 
 
 def calls_as_json(calls: Iterable[RunningCall]) -> list[dict[str, Any]]:
@@ -26,6 +26,30 @@ def calls_as_json(calls: Iterable[RunningCall]) -> list[dict[str, Any]]:
         }
         for call in calls
     ]
+
+
+def health_as_json(desk: Desk) -> dict[str, Any]:
+    """Say how a desk is, as plain values."""
+    counts = {name: desk.counts[name] for name in ("served", "failed", "refused")}
+    status = "ok" if desk.accepting else "draining"
+    return {"status": status, "calls": len(desk.calls), "most_calls": desk.most_calls, **counts}
+
+
+def health_as_metrics(desk: Desk) -> str:
+    """Say the same in the text format of Prometheus; `failed` calls are not among the `ended` ones here."""
+    counts = desk.counts
+    return (
+        "# HELP realtime_calls Calls that are up.\n# TYPE realtime_calls gauge\n"
+        f"realtime_calls {len(desk.calls)}\n"
+        "# HELP realtime_calls_limit Calls there may be.\n# TYPE realtime_calls_limit gauge\n"
+        f"realtime_calls_limit {desk.most_calls}\n"
+        "# HELP realtime_accepting 0 while the server drains.\n# TYPE realtime_accepting gauge\n"
+        f"realtime_accepting {int(desk.accepting)}\n"
+        "# HELP realtime_calls_total Calls that are over, or were refused.\n# TYPE realtime_calls_total counter\n"
+        f'realtime_calls_total{{outcome="ended"}} {counts["served"] - counts["failed"]}\n'
+        f'realtime_calls_total{{outcome="failed"}} {counts["failed"]}\n'
+        f'realtime_calls_total{{outcome="refused"}} {counts["refused"]}\n'
+    )
 
 
 @final

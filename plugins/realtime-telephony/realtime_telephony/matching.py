@@ -68,6 +68,13 @@ class Match:
             )
         )
 
+    def hides(self, later: Match) -> bool:
+        """Whether a later route plainly never gets a call: both say the same, or this one takes every call."""
+        takes_all = not (self.leg or self.uuid or self.parameters) and all(
+            not patterns or "*" in patterns for patterns in (self.dialled, self.caller)
+        )
+        return takes_all or self == later
+
     def describe(self) -> str:
         """Say the conditions in a line."""
         conditions = {
@@ -81,6 +88,14 @@ class Match:
         return ", ".join(said)
 
 
+def _patterns(table: Table, key: str) -> tuple[str, ...]:
+    patterns = table.texts(key)
+    for pattern in patterns:
+        if "*" in pattern[:-1]:
+            raise table.error(f"expected * only at the end, got {pattern!r}", key)
+    return patterns
+
+
 def read_match(table: Table) -> Match:
     """
     Read the conditions of a route.
@@ -92,17 +107,13 @@ def read_match(table: Table) -> Match:
     for leg in legs:
         if leg not in LEG_KINDS:
             raise table.error(f"expected {', '.join(LEG_KINDS)}, got {leg!r}", "leg")
-    for key in ("dialled", "caller", "uuid"):
-        for pattern in table.texts(key):
-            if "*" in pattern[:-1]:
-                raise table.error(f"expected * only at the end, got {pattern!r}", key)
     parameters = table.table("parameters")
     match = Match(
         leg=legs,
-        dialled=table.texts("dialled"),
-        caller=table.texts("caller"),
-        uuid=tuple(pattern.lower() for pattern in table.texts("uuid")),
-        parameters={name: parameters.texts(name) for name in parameters.values()},
+        dialled=_patterns(table, "dialled"),
+        caller=_patterns(table, "caller"),
+        uuid=tuple(pattern.lower() for pattern in _patterns(table, "uuid")),
+        parameters={name: _patterns(parameters, name) for name in parameters.values()},
     )
     if match == Match():
         raise table.error(

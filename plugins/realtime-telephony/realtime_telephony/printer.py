@@ -1,4 +1,4 @@
-"""Lines for whoever watches, written by a thread: a terminal that was stopped, or a full pipe, holds up no call."""
+"""Lines for whoever watches, written by a thread: a terminal that was stopped, a full pipe or none holds up no call."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ class Printer:
     """
     Writes lines in order; beyond a thousand that wait, new ones are dropped and counted.
 
+    Once lines can be written again, one more says how many are missing. Lines that cannot be written because their reader is
+    gone are lost.
+
     Args:
-        write: Writes a line; may block.
+        write: Writes a line; may block, and may raise `OSError`.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:
@@ -46,5 +49,15 @@ class Printer:
         self._thread.join(_LAST_LINES_S)
 
     def _run(self) -> None:
+        told = 0
         while (text := self._lines.get()) is not None:
+            self._try(text)
+            if (dropped := self.dropped) > told:
+                self._try(f"{dropped - told} lines were dropped: nobody read them")
+                told = self.dropped
+
+    def _try(self, text: str) -> None:
+        try:
             self._write(text)
+        except (OSError, ValueError):  # ValueError: of a file that was closed
+            self.dropped += 1

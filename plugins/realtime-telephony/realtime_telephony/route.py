@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import wave
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from realtime_core.toml_file import Table
 from realtime_telephony.attach import options_for
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.environment import expanded, has_reference
+from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.leg import CallInfo, CallLeg
 from realtime_telephony.matching import Match, read_match
 from realtime_telephony.tool_sources import ToolSource, find_tools
@@ -112,7 +113,8 @@ class Route:
         try:
             new_agent_from_credential(self.credential, probe)
         except RealtimeError as error:
-            raise ConfigError(f"{self.at('credential')}: {error}", kind=error.kind) from None
+            key = () if str(error).startswith("Options.") else ("credential",)
+            raise ConfigError(f"{self.at(*key)}: {error}", kind=error.kind) from None
         self._check_files()
 
     def _check_secrets(self) -> None:
@@ -134,20 +136,16 @@ class Route:
     def _check_files(self) -> None:
         if self.fallback is not None:
             try:
-                with wave.open(str(self.fallback)) as file:
-                    kind = (file.getnchannels(), file.getsampwidth())
-            except (OSError, EOFError, wave.Error) as error:
+                fallback_audio(self.fallback, _PROBE_HZ)
+            except ConfigError as error:
                 raise ConfigError(
-                    f"{self.at('fallback')}: {self.fallback} cannot be read: {error}"
+                    f"{self.at('fallback')}: {str(error).removeprefix('fallback: ')}"
                 ) from None
-            if kind != (1, 2):
-                raise ConfigError(
-                    f"{self.at('fallback')}: expected a WAV of 16-bit PCM in mono, "
-                    f"got {kind[0]} channels of {kind[1] * 8} bits in {self.fallback}"
-                )
         for key, folder in (("record", self.record), ("picture", self.picture)):
             if folder is not None and not folder.is_dir():
                 raise ConfigError(f"{self.at(key)}: there is no folder {folder}")
+            if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+                raise ConfigError(f"{self.at(key)}: nothing can be written into {folder}")
 
 
 def _camel(key: str) -> str:

@@ -7,6 +7,7 @@ calls no other route takes. Secrets are not in it; it names environment variable
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -102,4 +103,14 @@ def _routing(table: Table, folder: Path) -> Routing:
             raise ConfigError(
                 f"{route.at('name')}: {route.name!r} is the name of another route too"
             )
+    _refuse_hidden(routes)
     return routing
+
+
+def _refuse_hidden(routes: Sequence[Route]) -> None:
+    for number, later in enumerate(routes):
+        for earlier in routes[:number]:
+            if earlier.match and later.match and earlier.match.hides(later.match):
+                raise ConfigError(
+                    f"{later.at()}: {later.name!r} never gets a call: {earlier.name!r} before it takes them all"
+                )

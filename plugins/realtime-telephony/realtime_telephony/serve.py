@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from realtime_core.errors import ConfigError
+from realtime_core.errors import ConfigError, RealtimeError
 
 if TYPE_CHECKING:  # everything else only when calls are really served: --help comes fast
     from realtime_telephony.call_record import CallRecord, RefusedCall
+    from realtime_telephony.console import Console
     from realtime_telephony.routing import Routing
+    from realtime_telephony.server import CallServer
 
 __all__ = ["serve_calls"]
 
 _CANNOT_LISTEN, _WRONG_USE, _ENDED_AT_ONCE = 1, 2, 130
+_RELOAD_LIMIT_S = 60.0
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -64,8 +67,8 @@ def serve_calls(
 
     Listens for Asterisk (AudioSocket and WebSocket) and for the media streams of Twilio, Telnyx and Plivo, as the routing
     file says, and prints a line for each call. SIGTERM or Ctrl-C lets running calls end first; a second one ends
-    them at once. Exit code 0: ended after a signal, or checked and right; 1: an address cannot be had; 2: wrong use,
-    or something in the routing file is wrong; 130: ended at once by a second signal.
+    them at once. SIGHUP reads the routes again. Exit code 0: ended after a signal, or checked and right; 1: an address
+    cannot be had; 2: wrong use, or something in the routing file is wrong; 130: ended at once by a second signal.
     """
     if example:
         click.echo(
@@ -76,35 +79,40 @@ def serve_calls(
         raise click.UsageError("expected --config TOML; --example prints one to start from")
     if check and no_check:
         raise click.UsageError("--check and --no-check exclude each other")
-    import logging
+    from realtime_telephony.console import Console
 
+    with Console(log_level.upper()) as console:
+        try:
+            routing = _read(config, check=not no_check)
+        except ConfigError as error:
+            raise _Refused(str(error)) from error
+        if check:
+            for line in _routes(routing):
+                console.line(line)
+            console.line(f"{config}: right")
+            return
+        code = asyncio.run(_serve(routing, console, lambda: _read(config, check=not no_check)))
+    ctx.exit(code)
+
+
+def _read(config: Path, *, check: bool) -> Routing:
     from realtime_telephony.routing import load_routing
 
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    try:
-        routing = load_routing(config)
-        if not no_check:
-            routing.check()
-    except ConfigError as error:
-        raise _Refused(str(error)) from error
+    routing = load_routing(config)
     if check:
-        _print_routes(routing)
-        click.echo(f"{config}: right")
-        return
-    ctx.exit(asyncio.run(_serve(routing)))
+        routing.check()
+    return routing
 
 
-def _print_routes(routing: Routing) -> None:
-    click.echo("Routes, the first that fits takes a call:")
+def _routes(routing: Routing) -> Iterator[str]:
+    yield "Routes, the first that fits takes a call:"
     rows = [
         (route.name, route.match.describe() if route.match else "all others", route.provider)
         for route in routing.all_routes
     ]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, conditions, provider in rows:
-        click.echo(f"  {name:<{widths[0]}}  {conditions:<{widths[1]}}  {provider}")
+        yield f"  {name:<{widths[0]}}  {conditions:<{widths[1]}}  {provider}"
 
 
 def _with_time(record: CallRecord | RefusedCall) -> str:
@@ -113,32 +121,43 @@ def _with_time(record: CallRecord | RefusedCall) -> str:
     return f"{datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')} {record.line()}"
 
 
-class _Stop:
-    """What signals ask for: the first to stop in order, any further one to stop at once."""
+class _Asked:
+    """What signals ask for."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.hurried = asyncio.Event()
+        self.to_stop = asyncio.Event()
+        self.to_hurry = asyncio.Event()
+        self.to_reload = asyncio.Event()
 
-    def ask(self) -> None:
-        (self.hurried if self.asked.is_set() else self.asked).set()
+    def stop(self) -> None:
+        """Stop in order; asked once more, at once."""
+        (self.to_hurry if self.to_stop.is_set() else self.to_stop).set()
 
 
 @contextmanager
-def _signals(stop: _Stop) -> Iterator[None]:
+def _signals(asked: _Asked) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-
-    def on_signal(_number: int, _frame: Any) -> None:
-        loop.call_soon_threadsafe(stop.ask)
-
-    # Not loop.add_signal_handler, which Windows has not.
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
+    meaning: dict[int, Callable[[], None]] = {
+        signal.SIGTERM: asked.stop,
+        signal.SIGINT: asked.stop,
     }
+    if hasattr(signal, "SIGHUP"):
+        meaning[signal.SIGHUP] = asked.to_reload.set
+
+    def on_signal(number: int, _frame: Any) -> None:
+        loop.call_soon_threadsafe(meaning[number])
+
+    before = {number: signal.signal(number, on_signal) for number in meaning}
+    with suppress(NotImplementedError):  # on Windows, whose loop wakes up by itself
+        for number, what in meaning.items():
+            # A plain handler does not wake a loop that was about to sleep: the signal would wait for the next call.
+            loop.add_signal_handler(number, what)
     try:
         yield
     finally:
         for number, handler in before.items():
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)
 
 
@@ -157,39 +176,63 @@ def _short_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _serve(routing: Routing) -> int:
+async def _serve(routing: Routing, console: Console, read: Callable[[], Routing]) -> int:
     """Serve until signals end it; gives the exit code."""
-    from realtime_telephony.printer import Printer
     from realtime_telephony.server import CallServer, ListenError
 
-    printer = Printer(click.echo)
-    server = CallServer(routing, on_record=lambda record: printer.line(_with_time(record)))
-    stop = _Stop()
-    with _signals(stop):
+    server = CallServer(routing, on_record=lambda record: console.line(_with_time(record)))
+    asked = _Asked()
+    with _signals(asked):
         try:
             await server.start()
         except ListenError as error:
-            click.echo(f"error: {error}", err=True)
+            console.error(f"error: {error}")
             return _CANNOT_LISTEN
-        click.echo("Listening:")
+        console.line("Listening:")
         for line in server.listening:
-            click.echo(f"  {line}")
-        _print_routes(routing)
+            console.line(f"  {line}")
+        for line in _routes(routing):
+            console.line(line)
         settings = routing.server
-        click.echo(
+        console.line(
             f"At most {settings.most_calls} calls; after SIGTERM they may go on for {settings.drain_s:g} s."
         )
+        reloading = asyncio.create_task(_reload(server, console, asked.to_reload, read))
         with _short_collections():
-            await stop.asked.wait()
-        click.echo(f"stopping: {len(server.calls)} calls are up")
+            await asked.to_stop.wait()
+        reloading.cancel()
+        console.line(f"stopping: {len(server.calls)} calls are up")
         drain = asyncio.create_task(server.drain())
-        hurry = asyncio.create_task(stop.hurried.wait())
+        hurry = asyncio.create_task(asked.to_hurry.wait())
         await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
         hurried = not drain.done()
         if hurried:
             server.end_now()
         hurry.cancel()
         await drain
-    await asyncio.to_thread(printer.close)
-    click.echo("stopped")
+    console.line("stopped")
     return _ENDED_AT_ONCE if hurried else 0
+
+
+async def _reload(
+    server: CallServer, console: Console, asked: asyncio.Event, read: Callable[[], Routing]
+) -> None:
+    """Read the routing file again whenever a signal asks for it; a wrong one changes nothing."""
+    import logging
+
+    from realtime_telephony.making import Making
+
+    log = logging.getLogger("realtime_telephony.server")
+    making = Making(1)
+    while await asked.wait():
+        asked.clear()
+        try:
+            routing = await making.run(read, _RELOAD_LIMIT_S)
+        except Exception as error:  # noqa: BLE001 - a provider's bug must not end the calls
+            told = str(error) if isinstance(error, RealtimeError) else type(error).__name__
+            log.error("the routes stay as they were: %s", told)
+            continue
+        if not server.reroute(routing):
+            log.warning("[server] of the routing file has changed; it is read at the start only")
+        for line in _routes(routing):
+            console.line(line)

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable
 from typing import Self, final
 
+import attrs
+
 from realtime_core.errors import ErrorKind, RealtimeError
 from realtime_telephony.attach import attach
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
 from realtime_telephony.call_record import CallRecord, RefusedCall
 from realtime_telephony.desk import TEAR_DOWN_S, Attach, Desk, RunningCall
-from realtime_telephony.http_door import ASTERISK_PATH, MEDIA_PATH, HttpDoor
+from realtime_telephony.http_door import ASTERISK_PATH, MEDIA_PATH, SPARE_CONNECTIONS, HttpDoor
 from realtime_telephony.routing import Routing
 
 __all__ = ["CallServer", "ListenError", "log_record"]
@@ -106,6 +108,7 @@ class CallServer:
                     self._audiosocket_call,
                     silent_rate_hz=ours.silent_rate_hz,
                     admits=ours.admits,
+                    most_connections=settings.most_calls + SPARE_CONNECTIONS,
                 )
                 await listener.start()
                 self._audiosocket = listener
@@ -117,6 +120,20 @@ class CallServer:
             await self.close()
             reason = error.strerror or str(error)
             raise ListenError(f"cannot listen: {reason}", kind=ErrorKind.CONFIG) from error
+
+    def reroute(self, routing: Routing) -> bool:
+        """
+        Let further calls go by the routes of another routing file; calls that are up are not disturbed.
+
+        Args:
+            routing: Checked. Its `[server]` is not looked at: listeners and limits stay as they are.
+
+        Returns:
+            Whether `[server]` is what it was.
+        """
+        same = routing.server == self._settings
+        self._desk.routing = attrs.evolve(routing, server=self._settings)
+        return same
 
     async def drain(self, drain_s: float | None = None) -> None:
         """

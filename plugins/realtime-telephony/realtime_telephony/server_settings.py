@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from realtime_core.errors import ConfigError
 from realtime_core.toml_file import Table
+from realtime_telephony.audiosocket_frames import RATES_HZ
 from realtime_telephony.environment import secret_named
 from realtime_telephony.media_hang_up import (
     PlivoAccount,
@@ -42,6 +43,7 @@ MIN_SECRET_LENGTH: Final = 16
 """Shorter shared secrets are refused."""
 _MOST_CALLS: Final = 10_000
 _LONGEST_DRAIN_S: Final = 86_400.0
+_FASTEST_HZ: Final = 48_000
 
 
 def _is_loopback(host: str) -> bool:
@@ -138,6 +140,11 @@ def read_server(table: Table) -> ServerSettings:
         raise ConfigError(
             f"{table.source}: expected [server.audiosocket], [server.http] or both; nothing would listen"
         )
+    ours, theirs = settings.audiosocket, settings.http
+    if ours and theirs and ours.port and (ours.host, ours.port) == (theirs.host, theirs.port):
+        raise ConfigError(
+            f"{table.at('http', 'port')}: expected another port than {ours.port}, where AudioSocket listens"
+        )
     if settings.exposed and settings.shared_secret is None and not signatures:
         host = settings.http.host if settings.http else ""
         where = f"host {host}" if not _is_loopback(host) else "a public_url"
@@ -171,10 +178,27 @@ def _public_url(table: Table) -> str:
     value = table.text("public_url", "")
     if not value:
         return ""
-    parts = urlsplit(value)
-    plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname or not plain:
+    if not _is_plain_url(value, ("ws", "wss", "http", "https")):
         raise table.error("expected a URL such as wss://calls.example.org", "public_url")
+    return value.rstrip("/")
+
+
+def _is_plain_url(value: str, schemes: Sequence[str]) -> bool:
+    """Whether it is a URL of scheme, host, port and path alone, in characters a URL may have."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:  # brackets that do not match, a port beyond 65535
+        return False
+    further = parts.query or parts.fragment or parts.username or parts.password or port == 0
+    printable = value.isascii() and value.isprintable() and " " not in value
+    return parts.scheme in schemes and bool(parts.hostname) and printable and not further
+
+
+def _base_url(table: Table, default: str) -> str:
+    value = table.text("base_url", default)
+    if not _is_plain_url(value, ("http", "https")):
+        raise table.error(f"expected a URL such as {default}", "base_url")
     return value.rstrip("/")
 
 
@@ -193,7 +217,7 @@ def _audiosocket(table: Table) -> AudioSocketSettings:
         host=_host(inner, host),
         port=inner.whole("port", 0, 65535, 9092),
         allowed_peers=tuple(allowed),
-        silent_rate_hz=inner.whole("silent_rate_hz", 8000, 48000, 8000),
+        silent_rate_hz=_silent_rate_hz(inner),
     )
     agreed = inner.flag("allow_unauthenticated_audiosocket", False)
     inner.finish()
@@ -204,6 +228,16 @@ def _audiosocket(table: Table) -> AudioSocketSettings:
             "host",
         )
     return settings
+
+
+def _silent_rate_hz(table: Table) -> int:
+    rate_hz = table.raw("silent_rate_hz")
+    if rate_hz is None:
+        return 8000
+    offered = [rate for rate in RATES_HZ.values() if rate <= _FASTEST_HZ]
+    if rate_hz not in offered or isinstance(rate_hz, bool):
+        raise table.error(f"expected one of {', '.join(map(str, offered))}", "silent_rate_hz")
+    return int(rate_hz)
 
 
 def _http(table: Table) -> HttpSettings:
@@ -260,7 +294,7 @@ def _twilio(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]
         account_sid=_named(table, "account_sid_env"),
         auth_token=key_secret,
         api_key_sid=key_sid,
-        base_url=table.text("base_url", "https://api.twilio.com"),
+        base_url=_base_url(table, "https://api.twilio.com"),
     )
     return account, TwilioSignature(token, public_url)
 
@@ -268,7 +302,7 @@ def _twilio(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]
 def _telnyx(table: Table, _public_url: str) -> tuple[VendorAccount, None]:
     account = TelnyxAccount(
         api_key=_named(table, "api_key_env"),
-        base_url=table.text("base_url", "https://api.telnyx.com"),
+        base_url=_base_url(table, "https://api.telnyx.com"),
     )
     return account, None
 
@@ -278,7 +312,7 @@ def _plivo(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]:
     account = PlivoAccount(
         auth_id=_named(table, "auth_id_env"),
         auth_token=token,
-        base_url=table.text("base_url", "https://api.plivo.com"),
+        base_url=_base_url(table, "https://api.plivo.com"),
     )
     return account, PlivoSignature(token, public_url)
 

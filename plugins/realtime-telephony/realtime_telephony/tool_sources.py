@@ -76,7 +76,7 @@ def find_tools(name: str, folder: Path, at: str) -> ToolSource:
         value: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             value = getattr(value, part)
-    except Exception as error:  # whatever a foreign import raises
+    except (Exception, SystemExit) as error:  # whatever a foreign import raises
         raise ConfigError(f"{at}: {name!r}: {type(error).__name__}: {error}") from error
     if callable(value):
         return ToolSource(name, cast("Callable[[CallInfo], Iterable[Tool]]", value))

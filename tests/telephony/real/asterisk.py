@@ -52,6 +52,8 @@ class Asterisk:
         self._inside = Path("/run") / f"calls-{uuid.uuid4().hex[:12]}"
         self.directory = self._root / self._inside.relative_to("/")
         self._extra = dialplan
+        self.files: dict[str, str] = {}
+        """Text of files, by name, in the place of `asterisk_config`'s; to be set before `start`."""
         self._program: Program | None = None
 
     @property
@@ -90,7 +92,7 @@ class Asterisk:
         )
         for name in ("etc", "db", "keys", "spool", "run", "log"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
+        for name, text in {**files, **self.files}.items():
             (self.directory / "etc" / name).write_text(text)
         self._program = Program(
             ["chroot", str(self._root), "/usr/sbin/asterisk", "-f", "-C", str(self._conf)],

@@ -55,6 +55,7 @@ class Baresip:
         directory: For its files; must be its own.
         wav: What the caller says: mono, 16 bit, 8 kHz. At its end baresip hangs up, so pad it with silence.
         codecs: What it offers, PCMU or PCMA.
+        account: Its line in `accounts`; by itself a phone that does not register.
         first_rtp_port: It uses this and the next few; captures go by `rtp_ports`.
         life_s: It quits by itself then, whatever becomes of the test.
     """
@@ -66,6 +67,7 @@ class Baresip:
         wav: Path,
         *,
         codecs: str = "PCMU",
+        account: str | None = None,
         first_rtp_port: int = 20000,
         life_s: float = LIFE_S,
     ) -> None:
@@ -73,6 +75,7 @@ class Baresip:
         self._directory = directory
         self._wav = wav
         self._codecs = codecs
+        self._account = account
         self._life_s = life_s
         self.rtp_ports = range(first_rtp_port, first_rtp_port + 20)
         self.events: list[dict[str, Any]] = []
@@ -98,9 +101,8 @@ class Baresip:
                 recordings=recordings,
             )
         )
-        (self._directory / "accounts").write_text(
-            f"<sip:alice@127.0.0.1:{sip_port}>;regint=0;audio_codecs={self._codecs}\n"
-        )
+        account = self._account or f"<sip:alice@127.0.0.1:{sip_port}>;regint=0"
+        (self._directory / "accounts").write_text(f"{account};audio_codecs={self._codecs}\n")
         (self._directory / "contacts").write_text("")
         self._program = Program(
             # -n with the address keeps it on loopback; the interface's name does not work.

@@ -1,0 +1,59 @@
+"""Makes what a call needs where that may block, or never end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar, final
+
+__all__ = ["Making"]
+
+T = TypeVar("T")
+
+
+@final
+class Making:
+    """
+    Runs plain functions, each on a daemon thread of its own, for a limited time.
+
+    Not on the loop's executor: one function that hangs would hold up the end of the program, and a few of them whoever else
+    uses the executor.
+
+    Args:
+        most: Threads at a time; a function that nobody waits for any more still has one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._begun: list[Future[Any]] = []
+
+    async def run(self, work: Callable[[], T], limit_s: float) -> T:
+        """
+        Run a function and give what it returns.
+
+        Raises:
+            TimeoutError: It takes longer, and runs on for nobody; or too many others hang.
+            Exception: What it raises; an attempt to end the program is a `RuntimeError`.
+        """
+        self._begun = [each for each in self._begun if not each.done()]
+        if len(self._begun) >= self._most:
+            raise TimeoutError
+        made: Future[T] = Future()
+        made.set_running_or_notify_cancel()  # from here on nobody can cancel it
+
+        def body() -> None:
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - handed to whoever awaits
+                made.set_exception(error)
+            except BaseException as error:  # noqa: BLE001 - sys.exit() must not end the loop
+                made.set_exception(RuntimeError(f"ended its thread: {type(error).__name__}"))
+            else:
+                made.set_result(result)
+
+        self._begun.append(made)
+        threading.Thread(target=body, name="realtime making", daemon=True).start()
+        async with asyncio.timeout(limit_s):
+            return await asyncio.wrap_future(made)
