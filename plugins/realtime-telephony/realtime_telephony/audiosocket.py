@@ -45,6 +45,7 @@ _CAPABILITIES: Final = LegCapabilities(
 )
 _GOODBYE_S: Final = 1.0
 _EARLY_S: Final = 0.001
+_FRAMES_A_SECOND: Final = 50
 
 _log = logging.getLogger("realtime_telephony.audiosocket")
 
@@ -255,7 +256,10 @@ class AudioSocketListener:
         else:
             await asyncio.wait([connection.rate], timeout=FIRST_AUDIO_TIMEOUT_S)
             if not connection.rate.done():
-                connection.rate.set_result(self._silent_rate_hz)
+                rate = self._silent_rate_hz
+                connection.rate.set_result(rate)
+                # A second of Asterisk's two is gone, and who takes the call may need another to begin.
+                connection.send(audio_frame(bytes(rate // _FRAMES_A_SECOND * 2), rate))
         closed = connection.inbox.closed
         if closed is not None:
             _log.warning("no call: %s %s", closed.reason, closed.detail)
