@@ -410,7 +410,7 @@ async def test_a_call_cancelled_while_it_is_put_away_is_put_away_all_the_same() 
 async def test_what_hangs_or_fails_at_the_end_holds_up_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bridge, "_CLOSE_LIMIT_S", 0.02)
+    monkeypatch.setattr(bridge, "CLOSE_LIMIT_S", 0.02)
     leg, agent = FragileLeg(), LiveAgent()
     leg.fail("hang_up", OSError("gone"))
     agent.close = lambda: until(lambda: False)  # type: ignore[method-assign]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import final
 
 from realtime_core.agent import Agent
 from realtime_core.audio import pcm_ms
 from realtime_core.clock import Clock
-from realtime_core.errors import AgentStateError, RealtimeError
+from realtime_core.errors import AgentClosedError, AgentStateError, RealtimeError
 from realtime_core.events import (
     AssistantAudio,
     AssistantTurnEnd,
@@ -29,15 +30,16 @@ from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed
 from realtime_telephony.line import FRAME_MS, Line
 from realtime_telephony.pacer import Pacer
-from realtime_telephony.tidying import to_the_end
+from realtime_telephony.tidying import end_each, to_the_end
 
-__all__ = ["DRAIN_LIMIT_S", "TRANSFER_LIMIT_S", "Bridge"]
+__all__ = ["CLOSE_LIMIT_S", "DRAIN_LIMIT_S", "TRANSFER_LIMIT_S", "Bridge"]
 
 DRAIN_LIMIT_S = 10.0
 """How long the last words may take to be heard before the call is ended all the same."""
 TRANSFER_LIMIT_S = 10.0
 """How long a leg may take to transfer a call."""
-_CLOSE_LIMIT_S = 5.5  # legs and agents promise less
+CLOSE_LIMIT_S = 5.5
+"""How long each end of a call may take to be closed; legs and agents promise less."""
 
 _log = logging.getLogger("realtime_telephony.call")
 
@@ -90,9 +92,10 @@ class Bridge:
         """Talk until somebody ends it, then tidy up; cancelling hangs up."""
         began = self._clock.now()
         self._ended = asyncio.get_running_loop().create_future()
+        # The agent first: what the caller has said already is for it, and it holds what it hears while it starts.
         tasks = {
-            asyncio.create_task(self._listen(), name="realtime call ear"),
             asyncio.create_task(self._converse(), name="realtime call agent"),
+            asyncio.create_task(self._listen(), name="realtime call ear"),
         }
         self._pacer.start()
         ended_by: EndedBy = "us"
@@ -124,14 +127,10 @@ class Bridge:
         )
 
     async def _tidy_up(self, tasks: set[asyncio.Task[None]]) -> None:
-        await asyncio.wait(tasks)
+        leg, agent = self._leg, self._agent
+        await asyncio.wait(tasks, timeout=CLOSE_LIMIT_S)
         await self._line.stop()
-        for end in (self._leg.hang_up, self._agent.close, self._leg.close):
-            try:
-                async with asyncio.timeout(_CLOSE_LIMIT_S):
-                    await end()
-            except Exception:  # noqa: BLE001 - the other ends still have to be closed
-                _log.exception("call %s: %s failed", self._leg.info.call_id, end.__name__)
+        await end_each(leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S)
 
     def _end(self, ended_by: EndedBy, detail: str) -> None:
         """Note who ended the call; the first word counts."""
@@ -211,7 +210,7 @@ class Bridge:
             self._may_push = True  # an agent that is starting holds what it hears
             await self._agent.start()
             if self._greeting is not None:
-                await self._agent.create_response(self._greeting or None)
+                await self._greet(self._greeting)
             async for event in self._agent:
                 self._take(event)
                 by_us = isinstance(event, SessionClose) and event.initiator == "client"
@@ -223,6 +222,10 @@ class Bridge:
             self._fail("the agent", error)
         self._may_push = False
         self._end("failure", str(self._error) if self._error else "the session ended")
+
+    async def _greet(self, instructions: str) -> None:
+        with suppress(AgentClosedError):  # over already: its events say why
+            await self._agent.create_response(instructions or None)
 
     def _take(self, event: Event) -> None:
         self._line.feed(event)
