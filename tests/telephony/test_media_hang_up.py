@@ -5,6 +5,7 @@ import logging
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +159,18 @@ async def test_a_vendor_that_cannot_be_reached_leaves_no_header_in_the_error() -
     assert caught.value.__context__ is None
     with pytest.raises(ConnectError, match="InvalidUrl"):
         await CallActions(twilio("localhost")).hang_up("CA1")
+
+
+async def test_a_netrc_of_somebody_takes_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with rest() as interface:
+        await CallActions(telnyx(interface.url)).hang_up("c1")
+        assert interface.authorization == f"Bearer {SECRET}"
 
 
 @pytest.mark.parametrize("make", [twilio, telnyx, plivo])
