@@ -284,6 +284,7 @@ async def test_frames_for_an_asterisk_that_does_not_read_are_dropped_and_then_th
         assert isinstance(closed, LegClosed)
         assert closed.reason == "network"
         assert leg.frames_dropped == 101
+        assert leg.counters == {"unread_by_asterisk": 101}
         # Of what was dropped the time is over too, up to the frame at which we gave up.
         assert leg.played_samples() == (played - 1) * 3840 < 3000 * 3840
 

@@ -32,7 +32,9 @@ async def test_files_that_cannot_be_used_cost_no_more_than_they_must(
         tried.append((given[0], given[1], given[2]))
         if files[broken] is not None:
             raise ConfigError(f"{broken}: cannot be used")
-        return CallReport(ended_by="caller", detail="", duration_s=1, stats=SessionStats())
+        return CallReport(
+            ended_by="caller", detail="", duration_s=1, stats=SessionStats(), digits=""
+        )
 
     routing = read_routing(
         "[server]\n[server.audiosocket]\nport = 0\n"

@@ -21,7 +21,8 @@ from realtime_core import (
 )
 from realtime_core.clock import LoopClock
 from realtime_core.errors import UnsupportedError
-from realtime_telephony import CallControl, CallReport, attach, bridge
+from realtime_telephony import CallControl, CallReport, attach, bridge, line
+from realtime_telephony.call_record import Latencies, record_of
 from realtime_telephony.leg import CallerAudio, LegClosed, LegEvent
 from realtime_telephony.tidying import to_the_end
 from tests.telephony.kit import (
@@ -375,6 +376,28 @@ async def test_an_agent_that_lives_on_says_and_cuts_nothing_in_the_fallback(sorr
     agent.say(spoken(60, "B1", "R2"), UserSpeechStarted(vendor="stub"))
     assert_apologised(await call, leg, agent)
     assert leg.heard == SORRY
+
+
+async def test_what_went_missing_is_in_the_report_and_in_the_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "MAX_WAITING_S", 1)
+
+    class Lossy(StubLeg):
+        @property
+        def counters(self) -> dict[str, int]:
+            return {"lost_mark": 2}
+
+    leg, agent = Lossy(THEY_PACE, LoopClock()), LiveAgent()
+    agent.say(spoken(900), spoken(600), OVER)
+    report = await attach(
+        agent,
+        leg,
+        on_event=lambda event: leg.say(LegClosed("caller")) if event is OVER else None,
+    )
+    assert report.leg_counters == {"lost_mark": 2, "unsaid_ms": 600}
+    record = record_of(leg.info, "shop", "stub", report, Latencies(agent))
+    assert "drops=leg_lost_mark:2,leg_unsaid_ms:600" in record.line()
 
 
 # Tidying up

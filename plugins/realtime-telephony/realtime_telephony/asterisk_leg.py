@@ -148,6 +148,12 @@ class AsteriskWebSocketLeg(CallLeg):
         """For the aiohttp handler to return when the call is over."""
         return self._socket
 
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Pieces of caller audio nobody read, and marks that never came back."""
+        counted = {"unread_audio": self._inbox.dropped, "lost_mark": self._queue.lost_marks}
+        return {reason: count for reason, count in counted.items() if count}
+
     async def receive(self) -> LegEvent:
         """Wait for the next event; see `CallLeg.receive`."""
         return await self._inbox.get()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, Self, final
 from uuid import UUID
 
@@ -92,6 +92,17 @@ class AudioSocketLeg(CallLeg):
     def frames_dropped(self) -> int:
         """How many frames were dropped because Asterisk did not read."""
         return self._connection.frames_dropped
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Frames Asterisk did not read, pieces of caller audio nobody read, and frames of a type nobody knows."""
+        connection = self._connection
+        counted = {
+            "unread_by_asterisk": connection.frames_dropped,
+            "unread_audio": connection.inbox.dropped,
+            "unknown_type": connection.unknown,
+        }
+        return {reason: count for reason, count in counted.items() if count}
 
     async def receive(self) -> LegEvent:
         """Wait for the next event; see `CallLeg.receive`."""

@@ -124,6 +124,7 @@ class Bridge:
             silence_filled_ms=self._ear.silence_filled_ms,
             stalls=self._pacer.reanchored,
             latest_ms=self._pacer.late_max_ms,
+            leg_counters=self._line.counters,
         )
 
     async def _tidy_up(self, tasks: set[asyncio.Task[None]]) -> None:

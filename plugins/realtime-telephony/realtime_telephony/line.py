@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import final
 
 from attrs import define, field
 
 from realtime_core.agent import Agent
-from realtime_core.audio import BYTES_PER_SAMPLE
+from realtime_core.audio import BYTES_PER_SAMPLE, pcm_ms
 from realtime_core.events import AssistantAudio, AssistantTurnEnd, Event
 from realtime_telephony.leg import CallLeg
 
@@ -95,6 +95,12 @@ class Line:
         self._cut_ids: frozenset[str | None] = frozenset()
         self._is_taken_over = False
         agent.on_cut(self._agent_cut)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What the leg counted, and what was dropped here."""
+        unsaid_ms = round(pcm_ms(self.dropped_bytes, self._leg.sample_rate_hz))
+        return {**self._leg.counters, **({"unsaid_ms": unsaid_ms} if unsaid_ms else {})}
 
     @property
     def is_silent(self) -> bool:
