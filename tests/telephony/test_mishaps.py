@@ -15,8 +15,11 @@ from realtime_core import (
     AgentClosedError,
     AssistantTurnEnd,
     ConfigError,
+    ErrorEvent,
     Event,
     RealtimeError,
+    SessionClose,
+    SessionLostError,
     UserSpeechStarted,
 )
 from realtime_core.clock import LoopClock
@@ -280,6 +283,35 @@ async def test_a_model_is_told_that_its_call_cannot_be_transferred(sorry: Path) 
     report, answers, _ = await ended_by_tool(leg, [TRANSFER, ("hang_up", {})], sorry)
     assert "cannot be put through" in answers[0]
     assert report.ended_by == "agent"
+
+
+GONE = ErrorEvent(vendor="stub", error=SessionLostError("the vendor is gone"), fatal=True)
+CLOSED = SessionClose(vendor="stub", code=1006, reason="", initiator="network")
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+async def test_an_agent_that_dies_after_its_goodbye_is_heard_out(status: Any, sorry: Path) -> None:
+    class Ending(LiveAgent):
+        async def __aiter__(self) -> AsyncIterator[Event]:
+            while not isinstance(event := await self.events.get(), SessionClose):
+                yield event
+            yield event
+
+    leg, agent = StubLeg(THEY_PACE, LoopClock()), Ending()
+    control = CallControl()
+    (hang_up,) = control.tools
+    assert hang_up.handler is not None
+    call = asyncio.create_task(attach(agent, leg, control=control, fallback=sorry))
+    await agent.started.wait()
+    await hang_up.handler("hang_up", {})  # type: ignore[misc]
+    over = AssistantTurnEnd(vendor="stub", response_id="R1", status=status)
+    agent.say(spoken(400), over, GONE, CLOSED)
+    report = await call
+    if status == "completed":
+        assert (report.ended_by, leg.heard) == ("agent", pcm(400))
+        assert report.error == "the vendor is gone"
+    else:  # who knows how much of it there was
+        assert_apologised(report, leg, agent)
 
 
 async def test_hanging_up_twice_is_hanging_up(sorry: Path) -> None:

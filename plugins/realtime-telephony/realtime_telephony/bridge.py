@@ -29,6 +29,7 @@ from realtime_telephony.farewell import Farewell
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed
 from realtime_telephony.line import FRAME_MS, Line
+from realtime_telephony.listener import Listener
 from realtime_telephony.pacer import Pacer
 from realtime_telephony.tidying import end_each, to_the_end
 
@@ -68,7 +69,7 @@ class Bridge:
         self._agent = agent
         self._leg = leg
         self._greeting = greeting
-        self._on_event = on_event
+        self._listener = Listener(on_event, leg.info.call_id)
         self._fallback = fallback
         self._keepsake = keepsake
         self._clock = clock
@@ -163,7 +164,7 @@ class Bridge:
                         await self._pass_on(self._ear.hear(pcm))
                 case DigitPressed() as pressed:
                     self._digits.append(pressed.digit)
-                    self._tell(pressed)
+                    self._listener.tell(pressed)
                 case LegClosed(reason, detail):
                     self._leg_over = True
                     who: EndedBy = "caller" if reason == "caller" else "network"
@@ -222,7 +223,8 @@ class Bridge:
         except Exception as error:  # noqa: BLE001 - see _fail
             self._fail("the agent", error)
         self._may_push = False
-        self._end("failure", str(self._error) if self._error else "the session ended")
+        if not self._farewell.is_complete:  # otherwise its last words are heard out
+            self._end("failure", str(self._error) if self._error else "the session ended")
 
     async def _greet(self, instructions: str) -> None:
         with suppress(AgentClosedError):  # over already: its events say why
@@ -241,20 +243,13 @@ class Bridge:
             case AssistantAudio():
                 self._farewell.spoke()
             case AssistantTurnEnd():
-                self._farewell.turn_ended(event.tool_names, was_cut=event.status == "cancelled")
+                was_cut = event.status in ("cancelled", "failed")
+                self._farewell.turn_ended(event.tool_names, was_cut=was_cut)
             case UserSpeechStarted() | UserSpeechEnded():
                 self._farewell.caller_speaks(begins=isinstance(event, UserSpeechStarted))
             case _:
                 pass
-        self._tell(event)
-
-    def _tell(self, event: Event | DigitPressed) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001 - the call goes on
-            _log.exception("call %s: on_event raised; the call goes on", self._leg.info.call_id)
+        self._listener.tell(event)
 
     # The end
 
