@@ -169,8 +169,45 @@ def test_an_unknown_mark_means_nothing() -> None:
     queue = make()
     queue.give(pcm(12 * FRAME))
     queue.outgoing(0)
-    queue.mark_played(99, 5)
-    assert queue.played(5) == 10 * FRAME
+    queue.mark_played(99, 1)
+    assert queue.played(1) == 10 * FRAME
+
+
+def test_a_mark_that_is_answered_answers_for_those_before_it() -> None:
+    queue = make()
+    queue.give(pcm(40 * FRAME))
+    queue.outgoing(0)
+    queue.mark_played(2, 0.4)  # and 1 never
+    assert queue.played(0.5) == 25 * FRAME
+    assert queue.lost_marks == 0
+
+
+def test_a_mark_that_is_long_overdue_holds_nothing_up() -> None:
+    queue = make()
+    queue.give(pcm(FRAME + 40))
+    queue.fill_up()
+    queue.give(pcm(9 * FRAME))
+    queue.outgoing(0)
+    assert queue.played(1.1) == 9 * FRAME + 40
+    assert queue.lost_marks == 0
+    assert queue.played(1.3) == 10 * FRAME + 40
+    assert queue.lost_marks == 1
+    queue.give(pcm(FRAME))
+    queue.outgoing(2)
+    assert queue.played(2.03) == 10 * FRAME + 40 + 80
+
+
+def test_audio_behind_a_cut_is_heard_to_its_end_where_asterisk_was_slower_than_the_clock() -> None:
+    queue = make()
+    queue.give(pcm(10 * FRAME))
+    queue.outgoing(0)
+    assert queue.played(0.12) == 5 * FRAME
+    queue.flush(0.12)
+    queue.settle(7)  # it had played three
+    assert queue.played(0.12) == 5 * FRAME  # which was told, and stays
+    queue.give(pcm(4 * FRAME))
+    queue.outgoing(0.12)
+    assert queue.played(9) == 9 * FRAME
 
 
 STEPS = st.lists(
@@ -227,3 +264,63 @@ def test_the_books_agree_with_the_queue(steps: list[tuple[str, Any]]) -> None:
         abandoned = abandoned or (step, value) == ("flush", False)
         if not padded and not abandoned:
             assert abs(played - frames_played * FRAME) <= 2 * FRAME
+
+
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("give"), st.integers(1, RATE)),
+            st.tuples(st.just("tick"), st.integers(1, 30)),
+            st.tuples(st.just("stall"), st.integers(1, 30)),
+            st.tuples(st.just("look"), st.just(0)),
+            st.tuples(st.just("flush"), st.booleans()),
+        ),
+        max_size=40,
+    )
+)
+def test_what_is_given_after_a_flush_is_heard_to_its_end(steps: list[tuple[str, Any]]) -> None:
+    books = make()
+    asterisk: list[int | None] = []
+    now, told, given_since = 0.0, 0, 0
+
+    def tick() -> None:
+        while asterisk and (number := asterisk[0]) is not None:
+            asterisk.pop(0)
+            books.mark_played(number, now)
+        if asterisk:
+            asterisk.pop(0)
+
+    def send() -> None:
+        for item in books.outgoing(now):
+            asterisk.extend(
+                [None] * (len(item) // 2 // FRAME) if isinstance(item, bytes) else [item]
+            )
+
+    for step, value in steps:
+        match step:
+            case "give":
+                books.give(pcm(value))
+                given_since += value
+            case "look":
+                books.played(now)
+            case "flush":
+                frames = sum(item is None for item in asterisk)
+                asterisk.clear()
+                books.flush(now)
+                if value:  # the answer comes a moment later, and somebody looks meanwhile
+                    books.played(now)
+                books.settle(frames)
+                told, given_since = books.played(now), 0
+            case _:
+                for _ in range(value):
+                    now += FRAME / RATE
+                    if step == "tick":
+                        tick()
+        send()
+    books.end_mark()
+    send()
+    while asterisk:
+        now += FRAME / RATE
+        tick()
+        send()
+    assert books.played(now) == told + given_since

@@ -449,6 +449,27 @@ async def test_a_format_that_cannot_be_carried_is_refused_with_what_to_do(
     assert "c(slin16)" in caplog.text
 
 
+@pytest.mark.parametrize("frame_bytes", [-5, 1, 319, 641, 10**12])
+async def test_frames_that_no_asterisk_plays_are_refused(
+    server: Server, frame_bytes: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = WebSocketChannel(server.port, audio_format="slin16")
+    channel.frame_bytes = frame_bytes
+    async with channel:
+        await channel.wait_ended()
+        assert channel.closed_with == 1003
+    assert f"a frame of {frame_bytes} bytes" in caplog.text
+
+
+async def test_a_phone_that_packs_otherwise_has_frames_of_its_own_length(server: Server) -> None:
+    channel = WebSocketChannel(server.port, audio_format="slin16")
+    channel.frame_bytes = 960
+    async with channel:
+        leg = await server.leg()
+        leg.play(pcm(960))
+        await has(channel, 2)
+
+
 async def test_what_does_not_begin_with_media_start_is_refused(server: Server) -> None:
     for opcode, payload in ((TEXT, b"hello"), (BINARY, bytes(640)), (None, b"")):
         socket = await RawWebSocket.connect(server.port, "/bare")

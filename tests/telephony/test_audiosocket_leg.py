@@ -224,8 +224,11 @@ async def test_a_phone_that_is_silent_from_the_start_gets_a_call_at_8000_hz(
     async with AudioSocketCaller(server.port, silent=True) as caller:
         leg = await server.leg()
         assert leg.sample_rate_hz == 8_000
+        # A second of the two that Asterisk waits on a line on which nothing moves is gone.
+        await caller.wait_for(lambda: caller.heard == bytes(320))
+        assert leg.played_samples() == 0
         leg.play(FRAME)
-        await caller.wait_for(lambda: caller.heard == FRAME)
+        await caller.wait_for(lambda: caller.heard == bytes(320) + FRAME)
         caller.say(FRAME)
         assert await leg.receive() == CallerAudio(FRAME)
 
@@ -281,6 +284,7 @@ async def test_frames_for_an_asterisk_that_does_not_read_are_dropped_and_then_th
         assert isinstance(closed, LegClosed)
         assert closed.reason == "network"
         assert leg.frames_dropped == 101
+        assert leg.counters == {"unread_by_asterisk": 101}
         # Of what was dropped the time is over too, up to the frame at which we gave up.
         assert leg.played_samples() == (played - 1) * 3840 < 3000 * 3840
 

@@ -106,3 +106,16 @@ async def test_the_tools_tell_whoever_the_control_is_bound_to() -> None:
 def test_only_the_tools_wanted_are_there() -> None:
     assert [tool.name for tool in CallControl().tools] == ["hang_up"]
     assert CallControl(hang_up=False).tools == ()
+
+
+def test_last_words_are_said_when_a_reply_after_the_wish_has_ended_and_nobody_speaks() -> None:
+    farewell = Farewell(ManualClock())
+    farewell.turn_ended([])
+    assert not farewell.is_complete
+    farewell.wish(BYE)
+    farewell.turn_ended(["hang_up"])
+    assert not farewell.is_complete
+    farewell.turn_ended([])
+    assert farewell.is_complete
+    farewell.caller_speaks(begins=True)
+    assert not farewell.is_complete

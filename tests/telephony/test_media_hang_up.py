@@ -5,6 +5,7 @@ import logging
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from realtime_telephony.media_hang_up import (
     TwilioAccount,
     VendorAccount,
 )
+from realtime_telephony.media_stream import StreamLimits
 from tests.telephony.fakes.media import FakePlivo, FakeTelnyx, FakeTwilio, FakeVendor
 from tests.telephony.fakes.media_server import call
 
@@ -159,6 +161,18 @@ async def test_a_vendor_that_cannot_be_reached_leaves_no_header_in_the_error() -
         await CallActions(twilio("localhost")).hang_up("CA1")
 
 
+async def test_a_netrc_of_somebody_takes_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with rest() as interface:
+        await CallActions(telnyx(interface.url)).hang_up("c1")
+        assert interface.authorization == f"Bearer {SECRET}"
+
+
 @pytest.mark.parametrize("make", [twilio, telnyx, plivo])
 def test_secrets_have_no_repr(make: Any) -> None:
     account: VendorAccount = make()
@@ -255,6 +269,57 @@ async def test_a_stop_while_we_hang_up_is_our_hang_up() -> None:
         assert isinstance(closed, LegClosed)
         assert closed.reason == "us"
         await hanging_up
+
+
+@pytest.mark.parametrize("how", ["break_off", "garbage", "silence"])
+@pytest.mark.parametrize(
+    ("fake", "make"), [(FakeTwilio, twilio), (FakeTelnyx, telnyx), (FakePlivo, plivo)]
+)
+async def test_a_call_that_lost_its_stream_is_not_left_in_silence(
+    fake: type[FakeVendor], make: Any, how: str
+) -> None:
+    vendor = fake()
+    limits = StreamLimits(bad_messages=0, idle_s=0.05 if how == "silence" else 30)
+    async with (
+        rest(204) as interface,
+        call(vendor, accounts={vendor.name: make(interface.url)}, limits=limits) as (leg, _),
+    ):
+        if how == "break_off":
+            await vendor.break_off()
+        elif how == "garbage":
+            await vendor.send("{")
+        closed = await leg.receive()
+        assert isinstance(closed, LegClosed)
+        assert closed.reason in ("network", "protocol", "timeout")
+        await leg.hang_up()
+        await leg.hang_up()
+        assert len(interface.requests) == 1
+
+
+async def test_a_call_that_was_transferred_is_left_alone_when_its_stream_breaks() -> None:
+    vendor = FakeTelnyx()
+    async with (
+        rest(delay_s=0.05) as interface,
+        call(vendor, accounts={"telnyx": telnyx(interface.url)}) as (leg, _),
+    ):
+        transferring = asyncio.create_task(leg.transfer("+15550100"))
+        await vendor.break_off()
+        assert (await leg.receive()).reason == "network"  # type: ignore[union-attr]
+        await transferring
+        await leg.hang_up()
+        assert [path.rpartition("/")[2] for _, path, _ in interface.requests] == ["transfer"]
+
+
+async def test_a_caller_who_hung_up_is_not_hung_up() -> None:
+    vendor = FakeTwilio()
+    async with (
+        rest() as interface,
+        call(vendor, accounts={"twilio": twilio(interface.url)}) as (leg, _),
+    ):
+        await vendor.hang_up()
+        assert (await leg.receive()).reason == "caller"  # type: ignore[union-attr]
+        await leg.hang_up()
+        assert interface.requests == []
 
 
 async def test_a_failed_hang_up_closes_the_stream_and_says_so(

@@ -76,6 +76,14 @@ def test_other_signatures_do_not_pass(headers: dict[str, str]) -> None:
     assert not TwilioSignature(AUTH)(request(**headers))
 
 
+@pytest.mark.parametrize("host", ["voice:abc", "voice:99999", "[::1", ""])
+def test_a_host_that_is_none_does_not_pass(host: str) -> None:
+    given = make_mocked_request("GET", "/media", headers={"Host": host, "X-Twilio-Signature": "x"})
+    assert not TwilioSignature(AUTH)(given)
+    headers = {"Host": host, "X-Plivo-Signature-V3": "x", "X-Plivo-Signature-V3-Nonce": "1"}
+    assert not PlivoSignature(AUTH)(make_mocked_request("GET", "/media", headers=headers))
+
+
 def test_behind_a_proxy_the_public_url_counts_and_no_header_of_a_proxy() -> None:
     signature = twilio_signature(AUTH, "wss://public.example.com/calls/media?a=1")
     check = TwilioSignature(AUTH, public_url="wss://public.example.com/calls/")

@@ -15,13 +15,17 @@ from realtime_core import (
     AgentClosedError,
     AssistantTurnEnd,
     ConfigError,
+    ErrorEvent,
     Event,
     RealtimeError,
+    SessionClose,
+    SessionLostError,
     UserSpeechStarted,
 )
 from realtime_core.clock import LoopClock
 from realtime_core.errors import UnsupportedError
-from realtime_telephony import CallControl, CallReport, attach, bridge
+from realtime_telephony import CallControl, CallReport, attach, bridge, line
+from realtime_telephony.call_record import Latencies, record_of
 from realtime_telephony.leg import CallerAudio, LegClosed, LegEvent
 from realtime_telephony.tidying import to_the_end
 from tests.telephony.kit import (
@@ -281,6 +285,35 @@ async def test_a_model_is_told_that_its_call_cannot_be_transferred(sorry: Path) 
     assert report.ended_by == "agent"
 
 
+GONE = ErrorEvent(vendor="stub", error=SessionLostError("the vendor is gone"), fatal=True)
+CLOSED = SessionClose(vendor="stub", code=1006, reason="", initiator="network")
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+async def test_an_agent_that_dies_after_its_goodbye_is_heard_out(status: Any, sorry: Path) -> None:
+    class Ending(LiveAgent):
+        async def __aiter__(self) -> AsyncIterator[Event]:
+            while not isinstance(event := await self.events.get(), SessionClose):
+                yield event
+            yield event
+
+    leg, agent = StubLeg(THEY_PACE, LoopClock()), Ending()
+    control = CallControl()
+    (hang_up,) = control.tools
+    assert hang_up.handler is not None
+    call = asyncio.create_task(attach(agent, leg, control=control, fallback=sorry))
+    await agent.started.wait()
+    await hang_up.handler("hang_up", {})  # type: ignore[misc]
+    over = AssistantTurnEnd(vendor="stub", response_id="R1", status=status)
+    agent.say(spoken(400), over, GONE, CLOSED)
+    report = await call
+    if status == "completed":
+        assert (report.ended_by, leg.heard) == ("agent", pcm(400))
+        assert report.error == "the vendor is gone"
+    else:  # who knows how much of it there was
+        assert_apologised(report, leg, agent)
+
+
 async def test_hanging_up_twice_is_hanging_up(sorry: Path) -> None:
     leg = StubLeg(THEY_PACE, LoopClock())
     report, _, _ = await ended_by_tool(leg, [("hang_up", {})] * 2, sorry)
@@ -377,6 +410,28 @@ async def test_an_agent_that_lives_on_says_and_cuts_nothing_in_the_fallback(sorr
     assert leg.heard == SORRY
 
 
+async def test_what_went_missing_is_in_the_report_and_in_the_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "MAX_WAITING_S", 1)
+
+    class Lossy(StubLeg):
+        @property
+        def counters(self) -> dict[str, int]:
+            return {"lost_mark": 2}
+
+    leg, agent = Lossy(THEY_PACE, LoopClock()), LiveAgent()
+    agent.say(spoken(900), spoken(600), OVER)
+    report = await attach(
+        agent,
+        leg,
+        on_event=lambda event: leg.say(LegClosed("caller")) if event is OVER else None,
+    )
+    assert report.leg_counters == {"lost_mark": 2, "unsaid_ms": 600}
+    record = record_of(leg.info, "shop", "stub", report, Latencies(agent))
+    assert "drops=leg_lost_mark:2,leg_unsaid_ms:600" in record.line()
+
+
 # Tidying up
 
 
@@ -410,7 +465,7 @@ async def test_a_call_cancelled_while_it_is_put_away_is_put_away_all_the_same() 
 async def test_what_hangs_or_fails_at_the_end_holds_up_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bridge, "_CLOSE_LIMIT_S", 0.02)
+    monkeypatch.setattr(bridge, "CLOSE_LIMIT_S", 0.02)
     leg, agent = FragileLeg(), LiveAgent()
     leg.fail("hang_up", OSError("gone"))
     agent.close = lambda: until(lambda: False)  # type: ignore[method-assign]

@@ -389,7 +389,7 @@ async def test_a_leg_that_ends_with_errors_disturbs_nobody(
     await call
     assert leg.closed
     assert [record.ended_by for record in of_calls(records)] == ["failure"]
-    assert "the hang-up failed" in caplog.text
+    assert "hang_up failed" in caplog.text
     assert "close failed" in caplog.text
 
 

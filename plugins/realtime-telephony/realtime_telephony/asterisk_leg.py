@@ -41,7 +41,15 @@ from realtime_telephony.leg import (
     LegEvent,
 )
 
-__all__ = ["AHEAD_MS", "GOODBYE_S", "SEND_LIMIT_BYTES", "AsteriskWebSocketLeg"]
+__all__ = [
+    "AHEAD_MS",
+    "ENCODE",
+    "GOODBYE_S",
+    "SEND_LIMIT_BYTES",
+    "AsteriskWebSocketLeg",
+    "Codec",
+    "codec_of",
+]
 
 AHEAD_MS: Final = 600
 """How far ahead of the caller the queue is kept. A flush empties it at once, so it costs nothing but memory; with 600 ms a
@@ -56,18 +64,20 @@ _CAPABILITIES: Final = LegCapabilities(
     dtmf=True,
     hang_up=True,
 )
-_Codec = Literal["pcm", "g711_ulaw", "g711_alaw"]
-_CODECS: Final[Mapping[str, _Codec]] = {"ulaw": "g711_ulaw", "alaw": "g711_alaw"}
-_DECODE: Final[Mapping[_Codec, Callable[[bytes], bytes]]] = {
+Codec = Literal["pcm", "g711_ulaw", "g711_alaw"]
+"""As `CallLeg.codec` has it."""
+_CODECS: Final[Mapping[str, Codec]] = {"ulaw": "g711_ulaw", "alaw": "g711_alaw"}
+_DECODE: Final[Mapping[Codec, Callable[[bytes], bytes]]] = {
     "g711_ulaw": ulaw_decode,
     "g711_alaw": alaw_decode,
     "pcm": bytes,
 }
-_ENCODE: Final[Mapping[_Codec, Callable[[bytes], bytes]]] = {
+ENCODE: Final[Mapping[Codec, Callable[[bytes], bytes]]] = {
     "g711_ulaw": ulaw_encode,
     "g711_alaw": alaw_encode,
     "pcm": bytes,
 }
+"""PCM16LE to the wire, by codec."""
 SEND_LIMIT_BYTES: Final = 4 * 1024 * 1024
 """More than this unwritten, far beyond what is sent ahead, and Asterisk does not read."""
 _STATUS_TIMEOUT_S: Final = 0.1
@@ -77,6 +87,11 @@ GOODBYE_S: Final = 1.5
 _TAIL_S: Final = 0.04
 
 _log = logging.getLogger("realtime_telephony.asterisk")
+
+
+def codec_of(audio_format: str) -> Codec:
+    """Give the codec of a format of MEDIA_START; what is not G.711 is PCM."""
+    return _CODECS.get(audio_format, "pcm")
 
 
 @final
@@ -109,7 +124,7 @@ class AsteriskWebSocketLeg(CallLeg):
         self.info = info
         self.capabilities = _CAPABILITIES
         self.sample_rate_hz: int = SAMPLE_RATES_HZ[start.format]
-        self.codec: Literal["pcm", "g711_ulaw", "g711_alaw"] = _CODECS.get(start.format, "pcm")
+        self.codec: Literal["pcm", "g711_ulaw", "g711_alaw"] = codec_of(start.format)
         self._socket = socket
         self._transport = transport
         self._control: ControlFormat = control
@@ -132,6 +147,12 @@ class AsteriskWebSocketLeg(CallLeg):
     def response(self) -> web.WebSocketResponse:
         """For the aiohttp handler to return when the call is over."""
         return self._socket
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Pieces of caller audio nobody read, and marks that never came back."""
+        counted = {"unread_audio": self._inbox.dropped, "lost_mark": self._queue.lost_marks}
+        return {reason: count for reason, count in counted.items() if count}
 
     async def receive(self) -> LegEvent:
         """Wait for the next event; see `CallLeg.receive`."""
@@ -199,7 +220,7 @@ class AsteriskWebSocketLeg(CallLeg):
         """Send what may be sent now."""
         for item in self._queue.outgoing(self._clock.now()):
             if isinstance(item, bytes):
-                self._write(_ENCODE[self.codec](item), WSMsgType.BINARY)
+                self._write(ENCODE[self.codec](item), WSMsgType.BINARY)
             elif self._control == "json":
                 self._command(Command.MARK_MEDIA, str(item))
             else:

@@ -12,7 +12,7 @@ from typing import Final, final
 
 from attrs import define
 
-__all__ = ["MARK_EVERY_MS", "MAX_AHEAD_MS", "MAX_HELD_MS", "PlayQueue"]
+__all__ = ["GRACE_S", "MARK_EVERY_MS", "MAX_AHEAD_MS", "MAX_HELD_MS", "PlayQueue"]
 
 MARK_EVERY_MS: Final = 200
 """How far marks are apart."""
@@ -20,6 +20,8 @@ MAX_AHEAD_MS: Final = 10_000
 """Most audio at Asterisk: it says stop at 18 s and throws away what comes after 20 s."""
 MAX_HELD_MS: Final = 600_000
 """Most audio that waits here; more is dropped and counted."""
+GRACE_S: Final = 1.0
+"""How late a mark may be before it is given up: audio that waits for a lost one would wait for ever."""
 
 
 @define
@@ -62,6 +64,8 @@ class PlayQueue:
         """Asterisk said stop: its queue is nearly full."""
         self.dropped_samples: int = 0
         """What was given beyond `MAX_HELD_MS`."""
+        self.lost_marks: int = 0
+        """Marks that were given up."""
         self._reset()
 
     def _reset(self) -> None:
@@ -149,25 +153,29 @@ class PlayQueue:
 
     def mark_played(self, number: int, now_s: float) -> None:
         """Asterisk has played everything before a mark."""
-        at = self._marks.pop(number, None)
+        at = self._marks.get(number)
         if at is not None:
-            self._passed = at
             self._anchor = (now_s, at)
-            while self._pads and sum(self._pads[0]) <= at:  # a call without a cut has one a reply
-                self._base -= self._pads.pop(0)[1]
+            self._pass(at)
+
+    def _pass(self, at: int) -> None:
+        """Go past all marks up to a point, answered or not."""
+        self._passed = at
+        while self._marks and next(iter(self._marks.values())) <= at:
+            del self._marks[next(iter(self._marks))]
+        while self._pads and sum(self._pads[0]) <= at:  # a call without a cut has one a reply
+            self._base -= self._pads.pop(0)[1]
 
     # positions
 
     def played(self, now_s: float) -> int:
         """Estimate how many of the samples given were played; never falls."""
-        self._reported = max(
-            self._reported, self._base + self._without_pads(self._played_stream(now_s), self._pads)
-        )
+        self._reported = max(self._reported, self._played_samples(now_s))
         return self._reported
 
     def flush(self, now_s: float) -> None:
         """Forget everything that was not played yet; `settle` says later how much that was."""
-        played = self._base + self._without_pads(self._played_stream(now_s), self._pads)
+        played = self._played_samples(now_s)
         self._flushes.append(_Flush(self._base, self._sent, self._pads, played))
         self._base = played
         self._reset()
@@ -181,6 +189,8 @@ class PlayQueue:
             return
         stream = max(flush.sent - queue_length * self._frame, 0)
         shift = flush.base + self._without_pads(stream, flush.pads) - flush.provisional
+        # What was told is not taken back: what comes next counts on from there.
+        shift = max(shift, min(self._reported - self._base, 0))
         self._base += shift
         for later in self._flushes:
             later.base += shift
@@ -191,12 +201,21 @@ class PlayQueue:
         for flush in self._flushes:
             flush.abandoned = True
 
+    def _played_samples(self, now_s: float) -> int:
+        stream = self._played_stream(now_s)  # first: it may go past marks, and silence before them
+        return self._base + self._without_pads(stream, self._pads)
+
     def _played_stream(self, now_s: float) -> int:
         since, at = self._anchor
         estimate = at + max(round((now_s - since) * self._rate), 0)
-        # A mark that was not reported was not reached.
-        limit = next(iter(self._marks.values()), self._sent)
-        return min(estimate, limit, self._sent)
+        while self._marks:
+            # A mark that was not reported was not reached; one that is overdue was lost, and the clock is believed.
+            mark = next(iter(self._marks.values()))
+            if mark > self._sent or estimate < mark + GRACE_S * self._rate:
+                return min(estimate, mark, self._sent)
+            self.lost_marks += 1
+            self._pass(mark)
+        return min(estimate, self._sent)
 
     @staticmethod
     def _without_pads(stream: int, pads: list[tuple[int, int]]) -> int:

@@ -16,7 +16,13 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from realtime_core.clock import Clock
 from realtime_core.errors import RemoteProtocolError
-from realtime_telephony.asterisk_leg import GOODBYE_S, SEND_LIMIT_BYTES, AsteriskWebSocketLeg
+from realtime_telephony.asterisk_leg import (
+    ENCODE,
+    GOODBYE_S,
+    SEND_LIMIT_BYTES,
+    AsteriskWebSocketLeg,
+    codec_of,
+)
 from realtime_telephony.asterisk_media import (
     SAMPLE_RATES_HZ,
     MediaStart,
@@ -99,6 +105,11 @@ async def asterisk_call(
             f"the channel's format is {start.format[:20]!r}; expected one of {', '.join(SAMPLE_RATES_HZ)}:"
             " add c(slin16) to Dial(WebSocket/...)",
         )
+    if start.frame_bytes and not _is_frame(start):
+        raise await _refusal(socket, f"a frame of {start.frame_bytes} bytes of {start.format}")
+    if (codec := codec_of(start.format)) != "pcm":
+        # The first call on a law builds its tables, some 40 ms of work that other calls must not hear.
+        await asyncio.to_thread(ENCODE[codec], b"")
     parameters = dict(request.query)
     info = CallInfo(
         leg="asterisk",
@@ -108,6 +119,13 @@ async def asterisk_call(
         parameters=parameters,
     )
     return AsteriskWebSocketLeg(socket, transport, start, control_format(text), info, clock)
+
+
+def _is_frame(start: MediaStart) -> bool:
+    """Whether a tick is of a length that can be believed: 10 to 200 ms of whole samples."""
+    width = 2 if codec_of(start.format) == "pcm" else 1
+    a_second = SAMPLE_RATES_HZ[start.format] * width
+    return a_second // 100 <= start.frame_bytes <= a_second // 5 and not start.frame_bytes % width
 
 
 async def _refusal(socket: web.WebSocketResponse, reason: str) -> CallRefusedError:

@@ -13,13 +13,13 @@ from realtime_core.clock import Clock, LoopClock
 from realtime_core.errors import ConfigError
 from realtime_core.events import Event
 from realtime_core.options import Options
-from realtime_telephony.bridge import Bridge
+from realtime_telephony.bridge import CLOSE_LIMIT_S, Bridge
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.call_report import CallReport
 from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallLeg, DigitPressed
-from realtime_telephony.tidying import to_the_end
+from realtime_telephony.tidying import end_each, to_the_end
 
 __all__ = ["attach", "options_for"]
 
@@ -73,8 +73,8 @@ async def attach(
         How it went; failures of agent and leg are told there and never raised.
 
     Raises:
-        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own, or a file cannot be used; neither
-            agent nor leg was touched.
+        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own or waits when its queue is full, or
+            a file cannot be used; neither agent nor leg was touched.
     """
     rate = leg.sample_rate_hz
     have = (agent.options.input_sample_rate, agent.options.output_sample_rate)
@@ -85,10 +85,21 @@ async def attach(
         )
     if agent.options.on_event is not None:
         raise ConfigError("attach: expected an agent without Options.on_event; give on_event here")
+    if agent.options.when_full == "wait":
+        raise ConfigError(
+            "attach: expected an agent with Options.when_full 'drop_oldest': one that waits for its vendor hears nothing of a "
+            "caller who hangs up"
+        )
     clock = clock if clock is not None else LoopClock()
-    apology = await asyncio.to_thread(fallback_audio, fallback, rate)
     keepsake = Keepsake(agent, rate, record=record, picture=picture, clock=clock)
-    await keepsake.open()
+    try:
+        apology = await asyncio.to_thread(fallback_audio, fallback, rate)
+        await keepsake.open()
+    except asyncio.CancelledError:
+        await to_the_end(
+            end_each(leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S)
+        )
+        raise
     bridge = Bridge(
         agent,
         leg,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, Self, final
 from uuid import UUID
 
@@ -45,6 +45,7 @@ _CAPABILITIES: Final = LegCapabilities(
 )
 _GOODBYE_S: Final = 1.0
 _EARLY_S: Final = 0.001
+_FRAMES_A_SECOND: Final = 50
 
 _log = logging.getLogger("realtime_telephony.audiosocket")
 
@@ -91,6 +92,17 @@ class AudioSocketLeg(CallLeg):
     def frames_dropped(self) -> int:
         """How many frames were dropped because Asterisk did not read."""
         return self._connection.frames_dropped
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Frames Asterisk did not read, pieces of caller audio nobody read, and frames of a type nobody knows."""
+        connection = self._connection
+        counted = {
+            "unread_by_asterisk": connection.frames_dropped,
+            "unread_audio": connection.inbox.dropped,
+            "unknown_type": connection.unknown,
+        }
+        return {reason: count for reason, count in counted.items() if count}
 
     async def receive(self) -> LegEvent:
         """Wait for the next event; see `CallLeg.receive`."""
@@ -255,7 +267,10 @@ class AudioSocketListener:
         else:
             await asyncio.wait([connection.rate], timeout=FIRST_AUDIO_TIMEOUT_S)
             if not connection.rate.done():
-                connection.rate.set_result(self._silent_rate_hz)
+                rate = self._silent_rate_hz
+                connection.rate.set_result(rate)
+                # A second of Asterisk's two is gone, and who takes the call may need another to begin.
+                connection.send(audio_frame(bytes(rate // _FRAMES_A_SECOND * 2), rate))
         closed = connection.inbox.closed
         if closed is not None:
             _log.warning("no call: %s %s", closed.reason, closed.detail)

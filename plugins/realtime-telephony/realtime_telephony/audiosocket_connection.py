@@ -80,6 +80,11 @@ class AudioSocketConnection(asyncio.Protocol):
         self._stuck = 0
         self.frames_dropped: int = 0
 
+    @property
+    def unknown(self) -> int:
+        """How many frames of unknown type were skipped."""
+        return self._decoder.unknown
+
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

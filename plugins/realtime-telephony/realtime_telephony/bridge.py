@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import final
 
 from realtime_core.agent import Agent
 from realtime_core.audio import pcm_ms
 from realtime_core.clock import Clock
-from realtime_core.errors import AgentStateError, RealtimeError
+from realtime_core.errors import AgentClosedError, AgentStateError, RealtimeError
 from realtime_core.events import (
     AssistantAudio,
     AssistantTurnEnd,
@@ -28,16 +29,18 @@ from realtime_telephony.farewell import Farewell
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallerAudio, CallLeg, DigitPressed, LegClosed
 from realtime_telephony.line import FRAME_MS, Line
+from realtime_telephony.listener import Listener
 from realtime_telephony.pacer import Pacer
-from realtime_telephony.tidying import to_the_end
+from realtime_telephony.tidying import end_each, to_the_end
 
-__all__ = ["DRAIN_LIMIT_S", "TRANSFER_LIMIT_S", "Bridge"]
+__all__ = ["CLOSE_LIMIT_S", "DRAIN_LIMIT_S", "TRANSFER_LIMIT_S", "Bridge"]
 
 DRAIN_LIMIT_S = 10.0
 """How long the last words may take to be heard before the call is ended all the same."""
 TRANSFER_LIMIT_S = 10.0
 """How long a leg may take to transfer a call."""
-_CLOSE_LIMIT_S = 5.5  # legs and agents promise less
+CLOSE_LIMIT_S = 5.5
+"""How long each end of a call may take to be closed; legs and agents promise less."""
 
 _log = logging.getLogger("realtime_telephony.call")
 
@@ -66,7 +69,7 @@ class Bridge:
         self._agent = agent
         self._leg = leg
         self._greeting = greeting
-        self._on_event = on_event
+        self._listener = Listener(on_event, leg.info.call_id)
         self._fallback = fallback
         self._keepsake = keepsake
         self._clock = clock
@@ -90,9 +93,10 @@ class Bridge:
         """Talk until somebody ends it, then tidy up; cancelling hangs up."""
         began = self._clock.now()
         self._ended = asyncio.get_running_loop().create_future()
+        # The agent first: what the caller has said already is for it, and it holds what it hears while it starts.
         tasks = {
-            asyncio.create_task(self._listen(), name="realtime call ear"),
             asyncio.create_task(self._converse(), name="realtime call agent"),
+            asyncio.create_task(self._listen(), name="realtime call ear"),
         }
         self._pacer.start()
         ended_by: EndedBy = "us"
@@ -121,17 +125,14 @@ class Bridge:
             silence_filled_ms=self._ear.silence_filled_ms,
             stalls=self._pacer.reanchored,
             latest_ms=self._pacer.late_max_ms,
+            leg_counters=self._line.counters,
         )
 
     async def _tidy_up(self, tasks: set[asyncio.Task[None]]) -> None:
-        await asyncio.wait(tasks)
+        leg, agent = self._leg, self._agent
+        await asyncio.wait(tasks, timeout=CLOSE_LIMIT_S)
         await self._line.stop()
-        for end in (self._leg.hang_up, self._agent.close, self._leg.close):
-            try:
-                async with asyncio.timeout(_CLOSE_LIMIT_S):
-                    await end()
-            except Exception:  # noqa: BLE001 - the other ends still have to be closed
-                _log.exception("call %s: %s failed", self._leg.info.call_id, end.__name__)
+        await end_each(leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S)
 
     def _end(self, ended_by: EndedBy, detail: str) -> None:
         """Note who ended the call; the first word counts."""
@@ -163,7 +164,7 @@ class Bridge:
                         await self._pass_on(self._ear.hear(pcm))
                 case DigitPressed() as pressed:
                     self._digits.append(pressed.digit)
-                    self._tell(pressed)
+                    self._listener.tell(pressed)
                 case LegClosed(reason, detail):
                     self._leg_over = True
                     who: EndedBy = "caller" if reason == "caller" else "network"
@@ -211,7 +212,7 @@ class Bridge:
             self._may_push = True  # an agent that is starting holds what it hears
             await self._agent.start()
             if self._greeting is not None:
-                await self._agent.create_response(self._greeting or None)
+                await self._greet(self._greeting)
             async for event in self._agent:
                 self._take(event)
                 by_us = isinstance(event, SessionClose) and event.initiator == "client"
@@ -222,7 +223,12 @@ class Bridge:
         except Exception as error:  # noqa: BLE001 - see _fail
             self._fail("the agent", error)
         self._may_push = False
-        self._end("failure", str(self._error) if self._error else "the session ended")
+        if not self._farewell.is_complete:  # otherwise its last words are heard out
+            self._end("failure", str(self._error) if self._error else "the session ended")
+
+    async def _greet(self, instructions: str) -> None:
+        with suppress(AgentClosedError):  # over already: its events say why
+            await self._agent.create_response(instructions or None)
 
     def _take(self, event: Event) -> None:
         self._line.feed(event)
@@ -237,20 +243,13 @@ class Bridge:
             case AssistantAudio():
                 self._farewell.spoke()
             case AssistantTurnEnd():
-                self._farewell.turn_ended(event.tool_names, was_cut=event.status == "cancelled")
+                was_cut = event.status in ("cancelled", "failed")
+                self._farewell.turn_ended(event.tool_names, was_cut=was_cut)
             case UserSpeechStarted() | UserSpeechEnded():
                 self._farewell.caller_speaks(begins=isinstance(event, UserSpeechStarted))
             case _:
                 pass
-        self._tell(event)
-
-    def _tell(self, event: Event | DigitPressed) -> None:
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001 - the call goes on
-            _log.exception("call %s: on_event raised; the call goes on", self._leg.info.call_id)
+        self._listener.tell(event)
 
     # The end
 

@@ -75,7 +75,7 @@ class CallRecord:
     `None` without any.
     """
     drops: Mapping[str, int] = field(factory=dict)
-    """What was thrown away, by cause, as in `SessionStats.drops`."""
+    """What was thrown away, by cause, as in `SessionStats.drops`; with `leg_` before it, as in `CallReport.leg_counters`."""
     stalls: int = 0
     """How often our pace was lost; the phone heard a gap."""
 
@@ -149,6 +149,9 @@ def record_of(
         turns=report.stats.turns,
         barge_ins=report.barge_ins,
         latency_ms=latencies.median_ms(),
-        drops=report.stats.drops,
+        drops={
+            **report.stats.drops,
+            **{f"leg_{reason}": count for reason, count in report.leg_counters.items()},
+        },
         stalls=report.stalls,
     )

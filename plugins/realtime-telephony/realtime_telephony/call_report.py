@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from realtime_core.stats import SessionStats
 
@@ -41,3 +42,6 @@ class CallReport:
     """How often our own pace was lost for more than 60 ms; the phone heard a gap."""
     latest_ms: float = 0.0
     """The latest we ever were with a frame, in ms."""
+    leg_counters: Mapping[str, int] = field(factory=dict)
+    """What went missing between us and the caller or had no effect, by reason, as in `CallLeg.counters`; `unsaid_ms` is audio of
+    the agent's that was too far ahead to be kept."""

@@ -31,6 +31,7 @@ from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
 from realtime_telephony.making import Making
 from realtime_telephony.route import Route
 from realtime_telephony.routing import Routing
+from realtime_telephony.tidying import end_each
 from realtime_telephony.unavailable import UnavailableAgent
 
 __all__ = ["HANG_UP_S", "MAKING_LIMIT_S", "TEAR_DOWN_S", "Attach", "Desk", "RunningCall"]
@@ -166,7 +167,7 @@ class Desk:
     async def refuse(self, leg: CallLeg, why: Refusal) -> None:
         """Hang up a call that is not taken: Asterisk's dialplan goes on, a vendor's call ends."""
         self._note(RefusedCall(call=leg.info, why=why))
-        await _let_go(leg)
+        await end_each(leg.info.call_id, leg.hang_up, leg.close, limit_s=HANG_UP_S)
 
     def note_busy(self, call: CallInfo) -> None:
         """Write down a call that was refused before it had a leg."""
@@ -181,7 +182,12 @@ class Desk:
     async def hang_up_all(self) -> None:
         """Hang up all calls, so that each still reports its figures."""
         if self._calls:
-            ends = [asyncio.create_task(_hang_up(call.leg)) for call in self.calls]
+            ends = [
+                asyncio.create_task(
+                    end_each(call.info.call_id, call.leg.hang_up, limit_s=HANG_UP_S)
+                )
+                for call in self.calls
+            ]
             await asyncio.wait([*ends, *self._calls], timeout=HANG_UP_S)
             for end in ends:
                 end.cancel()
@@ -215,7 +221,7 @@ class Desk:
                 error=_reason(error),
             )
         self._note(record)
-        await _let_go(leg)
+        await end_each(leg.info.call_id, leg.hang_up, leg.close, limit_s=HANG_UP_S)
 
     async def _talk(self, call: RunningCall) -> CallRecord:
         leg, route = call.leg, call.route
@@ -239,10 +245,16 @@ class Desk:
 
         record = route.file_for(route.record, leg.info, ".wav")
         picture = route.file_for(route.picture, leg.info, ".svg")
-        try:
-            report = await joined(route.fallback, record, picture)
-        except ConfigError as error:  # a full disk, a folder that is gone: before the call began
-            _log.error("call %s goes on without files: %s", leg.info.call_id, error)
+        report: CallReport | None = None
+        for files in ((route.fallback, record, picture), (route.fallback, None, None)):
+            try:
+                report = await joined(*files)
+                break
+            except (
+                ConfigError
+            ) as error:  # a full disk, a folder that is gone: before the call began
+                _log.error("call %s goes on without files: %s", leg.info.call_id, error)
+        if report is None:
             report = await joined(None, None, None)
         return record_of(leg.info, route.name, route.provider, report, latencies)
 
@@ -279,20 +291,3 @@ class Desk:
 def _reason(error: Exception) -> str:
     """Say what went wrong; of foreign errors the class only, their text may hold anything."""
     return str(error) if isinstance(error, RealtimeError) else type(error).__name__
-
-
-async def _hang_up(leg: CallLeg) -> None:
-    try:
-        await leg.hang_up()
-    except Exception:  # noqa: BLE001 - the other calls go on
-        _log.exception("call %s: the hang-up failed", leg.info.call_id)
-
-
-async def _let_go(leg: CallLeg) -> None:
-    """Hang up and close, bounded, whatever the leg does."""
-    for end, limit_s in ((leg.hang_up, HANG_UP_S), (leg.close, 3.0)):
-        try:
-            async with asyncio.timeout(limit_s):
-                await end()
-        except Exception:  # noqa: BLE001 - the other end still has to be closed
-            _log.exception("call %s: %s failed", leg.info.call_id, end.__name__)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import wave
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 
+from realtime_core.audio import BYTES_PER_SAMPLE
 from realtime_core.errors import ConfigError
 
 __all__ = ["fallback_audio"]
 
 _LONGEST_S = 60
+_RATES_HZ = range(4_000, 192_001)
+# `wave` has errors of its own, and lets RuntimeError through for a chunk that ends too soon.
+_UNREADABLE = (OSError, EOFError, wave.Error, RuntimeError)
 
 
 def fallback_audio(path: Path | None, sample_rate_hz: int) -> bytes:
@@ -29,15 +32,13 @@ def fallback_audio(path: Path | None, sample_rate_hz: int) -> bytes:
         ConfigError: The file cannot be read, or is something else.
     """
     name = "the shipped apology" if path is None else str(path)
+    source = files("realtime_telephony") / "audio" / "apology.wav" if path is None else path
     try:
-        if path is None:
-            data = (files("realtime_telephony") / "audio" / "apology.wav").read_bytes()
-        else:
-            data = path.read_bytes()
-        with wave.open(BytesIO(data)) as file:
+        with source.open("rb") as raw, wave.open(raw) as file:
             rate_hz, pcm = _read(file, name)
-    except (OSError, EOFError, wave.Error) as error:
-        raise ConfigError(f"fallback: {name} cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        what = str(error) or type(error).__name__
+        raise ConfigError(f"fallback: {name} cannot be read: {what}") from error
     if rate_hz == sample_rate_hz:
         return pcm
     from realtime_core.backends.soxr import SoxrResampler
@@ -53,6 +54,13 @@ def _read(file: wave.Wave_read, name: str) -> tuple[int, bytes]:
             f"fallback: expected 16-bit PCM in mono, got {kind[0]} channels of {kind[1] * 8} bits in {name}"
         )
     rate_hz = file.getframerate()
+    if rate_hz not in _RATES_HZ:
+        raise ConfigError(
+            f"fallback: expected a rate of {_RATES_HZ[0]} to {_RATES_HZ[-1]} Hz, got {rate_hz} in {name}"
+        )
     if file.getnframes() > rate_hz * _LONGEST_S:
         raise ConfigError(f"fallback: {name} is longer than {_LONGEST_S} s")
-    return rate_hz, file.readframes(file.getnframes())
+    pcm = file.readframes(file.getnframes())
+    if len(pcm) < BYTES_PER_SAMPLE:
+        raise ConfigError(f"fallback: there is no audio in {name}")
+    return rate_hz, pcm[: len(pcm) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE]  # a file may be cut off

@@ -61,6 +61,11 @@ class Farewell:
         if self.wished is not None and not tool_names and not was_cut:
             self._said_last = True
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the model has said its last words, so that they only have to be heard."""
+        return self._said_last and not self._caller_speaks
+
     def due(self, *, line_is_silent: bool) -> CallWish | None:
         """Give the wish when it is time to carry it out."""
         if self.wished is None:

@@ -17,10 +17,12 @@ from realtime_core.picture import draw
 from realtime_core.recording import StereoRecording
 from realtime_core.timeline import Timeline
 
-__all__ = ["Keepsake"]
+__all__ = ["FINISH_LIMIT_S", "Keepsake"]
 
 _MOST_UNWRITTEN = 3000
 """Pieces that may wait for the disk: half a minute of a call."""
+FINISH_LIMIT_S = 5.0
+"""How long the end of a call waits for the disk."""
 _log = logging.getLogger("realtime_telephony.call")
 
 
@@ -55,7 +57,10 @@ class Keepsake:
             )
         self._recording: StereoRecording | None = None
         self._writer: ThreadPoolExecutor | None = None
-        self._unwritten = 0
+        self._is_lost = record is None
+        """Nothing is given to the recording any more."""
+        # Each counted by one thread only: by the loop's what was given, by the writer's what is done.
+        self._given = self._written = 0
 
     async def open(self) -> None:
         """
@@ -70,6 +75,7 @@ class Keepsake:
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
         except BaseException:
+            self._writer.submit(self._give_up)  # behind the opening, which may still be at work
             self._writer.shutdown(wait=False)
             raise
 
@@ -96,18 +102,14 @@ class Keepsake:
         t_ms = max(0.0, self._now_ms() - len(pcm) * 500 / self._rate_hz)
         if self._timeline is not None:
             self._timeline.caller(pcm, t_ms)
-        if self._recording is not None:
-            recording = self._recording
-            self._write(lambda: recording.caller(pcm, t_ms))
+        self._write(lambda recording: recording.caller(pcm, t_ms))
 
     def heard(self, pcm: bytes) -> None:
         """Take what leaves for the caller's ear."""
         t_ms = self._now_ms()
         if self._timeline is not None:
             self._timeline.heard(pcm, t_ms)
-        if self._recording is not None:
-            recording = self._recording
-            self._write(lambda: recording.heard(pcm, t_ms))
+        self._write(lambda recording: recording.heard(pcm, t_ms))
 
     def event(self, event: Event) -> None:
         """Take an event of the agent."""
@@ -120,38 +122,52 @@ class Keepsake:
             self._timeline.conclude(verdict, failed=failed)
 
     async def finish(self) -> None:
-        """Write what is to be written and close the files."""
-        if self._writer is not None:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._finish)
-            self._writer.shutdown(wait=False)
+        """Write what is to be written and close the files; a disk that takes longer than `FINISH_LIMIT_S` is left to it."""
+        if self._writer is None:
+            return
+        writing = asyncio.get_running_loop().run_in_executor(self._writer, self._finish)
+        self._writer.shutdown(wait=False)
+        _, late = await asyncio.wait({writing}, timeout=FINISH_LIMIT_S)
+        if late:
+            _log.error("the disk is too slow: files of the call are still being written")
 
     def _finish(self) -> None:
-        if self._recording is not None:
-            self._attempt(self._recording.close, "the recording")
+        self._give_up()
         if self._timeline is not None and self._picture is not None:
             timeline, path = self._timeline, self._picture
             self._attempt(lambda: path.write_text(draw(timeline), encoding="utf-8"), "the picture")
 
-    def _write(self, work: Callable[[], object]) -> None:
-        if self._writer is None:
+    def _give_up(self) -> None:
+        """Close the recording, with what there is of it."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            self._attempt(recording.close, "the recording")
+
+    def _write(self, write: Callable[[StereoRecording], object]) -> None:
+        if self._writer is None or self._is_lost:
             return
-        if self._unwritten >= _MOST_UNWRITTEN:
-            self._recording = None
+        if self._given - self._written >= _MOST_UNWRITTEN:
+            self._is_lost = True
             _log.error("the disk is too slow for the recording; the call goes on without it")
             return
-        self._unwritten += 1
-        self._writer.submit(self._write_one, work)
+        self._given += 1
+        self._writer.submit(self._write_one, write)
 
-    def _write_one(self, work: Callable[[], object]) -> None:
-        self._unwritten -= 1
-        if self._recording is not None and not self._attempt(work, "the recording"):
-            self._recording = None
+    def _write_one(self, write: Callable[[StereoRecording], object]) -> None:
+        self._written += 1
+        recording = self._recording
+        if recording is not None and not self._attempt(lambda: write(recording), "the recording"):
+            self._is_lost = True
+            self._give_up()
 
     def _attempt(self, work: Callable[[], object], what: str) -> bool:
         try:
             work()
         except OSError as error:
             _log.error("%s could not be written: %s; the call goes on", what, error.strerror)
+            return False
+        except Exception:  # noqa: BLE001 - a bug of ours costs a file, not a call
+            _log.exception("%s could not be written; the call goes on", what)
             return False
         return True
 

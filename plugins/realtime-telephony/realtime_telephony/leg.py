@@ -113,6 +113,11 @@ class CallLeg(ABC):
     codec: Literal["pcm", "g711_ulaw", "g711_alaw"]
     """What the peer's wire carries."""
 
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What had no effect or went missing on the leg, by reason; empty when nothing did. For the log."""
+        return {}
+
     @abstractmethod
     async def receive(self) -> LegEvent:
         """Wait for the next event; after `LegClosed` it must not be called again. Safe to cancel."""

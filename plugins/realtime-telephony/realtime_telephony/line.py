@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import final
 
 from attrs import define, field
 
 from realtime_core.agent import Agent
-from realtime_core.audio import BYTES_PER_SAMPLE
+from realtime_core.audio import BYTES_PER_SAMPLE, pcm_ms
 from realtime_core.events import AssistantAudio, AssistantTurnEnd, Event
 from realtime_telephony.leg import CallLeg
 
-__all__ = ["FRAME_MS", "MAX_WAITING_S", "Line"]
+__all__ = ["FLUSH_LIMIT_S", "FRAME_MS", "MAX_WAITING_S", "Line"]
 
 FRAME_MS = 20
 """How often `Line.tick` wants to be called, in ms."""
 MAX_WAITING_S = 600
 """Most audio that waits here, in s; what a model says beyond is dropped and counted."""
+FLUSH_LIMIT_S = 1.0
+"""How long a leg may take to settle what was heard; legs promise a tenth of it."""
 _LARGEST_PIECE_FRAMES = 5
 _REPORT_EVERY_TICKS = 5
 
@@ -95,6 +97,12 @@ class Line:
         agent.on_cut(self._agent_cut)
 
     @property
+    def counters(self) -> Mapping[str, int]:
+        """What the leg counted, and what was dropped here."""
+        unsaid_ms = round(pcm_ms(self.dropped_bytes, self._leg.sample_rate_hz))
+        return {**self._leg.counters, **({"unsaid_ms": unsaid_ms} if unsaid_ms else {})}
+
+    @property
     def is_silent(self) -> bool:
         """Whether nothing waits here and, as far as is known, at the peer."""
         return (
@@ -157,13 +165,14 @@ class Line:
                 self._report(item, 0, final=True)
 
     async def stop(self) -> None:
-        """Wait for a cut that is being settled; the leg bounds that."""
+        """Wait for a cut that is being settled; `FLUSH_LIMIT_S` bounds that."""
         if self._cutting is not None:
             await asyncio.wait({self._cutting})
 
     async def _settle(self, items: deque[_Item]) -> None:
         try:
-            played = await self._leg.flush()
+            async with asyncio.timeout(FLUSH_LIMIT_S):
+                played = await self._leg.flush()
             self._sent_samples = played
             if self._on_heard is not None:
                 self._tell(self._on_heard)

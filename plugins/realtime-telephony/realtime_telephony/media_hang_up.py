@@ -310,14 +310,22 @@ class CallActions:
                 status=status,
             )
 
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # Here and not among the headers: with the environment's proxies comes its .netrc, and aiohttp refuses to choose.
+        request.headers["Authorization"] = self._account.authorization
+        return await send(request)
+
     async def _exchange(self, request: RestRequest) -> tuple[int, frozenset[str]]:
-        session = aiohttp.ClientSession(trust_env=True, cookie_jar=aiohttp.DummyCookieJar())
+        session = aiohttp.ClientSession(
+            trust_env=True, cookie_jar=aiohttp.DummyCookieJar(), middlewares=(self._authorize,)
+        )
         async with (
             session,
             session.request(
                 request.method,
                 self._account.url.rstrip("/") + request.path,
-                headers={"Authorization": self._account.authorization},
                 data=request.form,
                 json=request.body,
                 allow_redirects=False,  # the credential travels nowhere else

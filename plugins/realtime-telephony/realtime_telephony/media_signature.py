@@ -80,13 +80,18 @@ def _requested(request: web.BaseRequest, public_url: str) -> str:
     return base + request.raw_path
 
 
-def _spellings(url: str) -> Iterator[str]:
-    """Give the ways vendors spell a URL when they sign it: any scheme, the port or none."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
-    for scheme in _SCHEMES:
-        for netloc in dict.fromkeys((parts.netloc, host, f"{host}:{_PORTS[scheme]}")):
-            yield urlunsplit((scheme, netloc, parts.path, parts.query, ""))
+def _spellings(url: str) -> list[str]:
+    """Give the ways vendors spell a URL when they sign it: any scheme, the port or none; none of what is no URL."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc
+    except ValueError:  # the host is the peer's word where there is no `public_url`
+        return []
+    return [
+        urlunsplit((scheme, netloc, parts.path, parts.query, ""))
+        for scheme in _SCHEMES
+        for netloc in dict.fromkeys((parts.netloc, host, f"{host}:{_PORTS[scheme]}"))
+    ]
 
 
 def _need(name: str, token: str, length: int = 1) -> None:

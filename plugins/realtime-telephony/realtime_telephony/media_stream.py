@@ -68,6 +68,8 @@ class StreamLimits:
 
 
 _BAD: Final = frozenset({"garbage", "bad_audio"})
+_LOST: Final = frozenset({"network", "protocol", "timeout"})
+"""Ends of the stream after which the vendor may keep the call."""
 
 
 @final
@@ -120,7 +122,10 @@ class MediaStreamLeg(CallLeg):
         self._arrived = asyncio.Event()
         self._unread_samples = 0
         self._over = asyncio.Event()
+        self._closed: LegClosed | None = None
         self._hanging_up = False
+        self._transferred = False
+        self._answers_marks: bool | None = None
         self._tail: Timer | None = None
         self._last_play = 0.0
         self._clearing: asyncio.Future[None] | None = None
@@ -229,6 +234,7 @@ class MediaStreamLeg(CallLeg):
 
     def _mark_reached(self, name: str) -> None:
         now = self._clock.now()
+        self._answers_marks = True
         if self._clearing is not None:
             # From a vendor that keeps silent about dropped marks this one was played before the clear arrived.
             self._position.played_before_clear(name)
@@ -293,7 +299,15 @@ class MediaStreamLeg(CallLeg):
 
     def played_samples(self) -> int:
         """Estimate the samples played."""
-        return self._position.played(self._clock.now())
+        played = self._position.played(self._clock.now())
+        if self._position.unanswered and self._answers_marks is None:
+            self._answers_marks = False
+            _log.warning(
+                "%s: the vendor answers no marks, so perhaps it plays nothing: %s",
+                self.info.leg,
+                self._started.dialect.advice,
+            )
+        return played
 
     async def flush(self) -> int:
         """Take back what was not played."""
@@ -376,8 +390,13 @@ class MediaStreamLeg(CallLeg):
     # The end.
 
     async def hang_up(self) -> None:
-        """End the call by the vendor's REST interface, where credentials were given; then the stream."""
-        if self._over.is_set() or self._hanging_up:
+        """
+        End the call by the vendor's REST interface, where credentials were given; then the stream.
+
+        A call whose stream was lost may be up still, with nobody to speak to: it is ended too.
+        """
+        lost = self._closed is not None and self._closed.reason in _LOST and not self._transferred
+        if self._hanging_up or (self._over.is_set() and not lost):
             await self._over.wait()
             return
         self._hanging_up = True
@@ -398,6 +417,7 @@ class MediaStreamLeg(CallLeg):
         if self._over.is_set() or self._hanging_up:
             return
         await self._control.transfer(self.info.call_id, target)
+        self._transferred = True
         self._finish(LegClosed("us", "transferred"))
         await self._socket.close()
 
@@ -413,6 +433,7 @@ class MediaStreamLeg(CallLeg):
             return
         if self._hanging_up and closed.reason != "us":
             closed = LegClosed("us", closed.detail)
+        self._closed = closed
         self._over.set()
         self._stop_tail()
         self._idle.stop()

@@ -17,6 +17,7 @@ __all__ = ["Baresip"]
 MODULES: Final = "/usr/lib/baresip/modules"
 LIFE_S: Final = 900.0
 CONNECT_TIMEOUT_S: Final = 5.0
+START_TRIES: Final = 3
 REPLY_TIMEOUT_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 1.0  # it waits longer than that for a peer that is gone
 
@@ -85,6 +86,17 @@ class Baresip:
         self._writer: asyncio.StreamWriter | None = None
 
     async def __aenter__(self) -> Self:
+        # Ports are looked for and then taken by the phone: somebody may be quicker, or the machine full of work.
+        for left in reversed(range(START_TRIES)):
+            try:
+                await self._start()
+                break
+            except TimeoutError:
+                if not left:
+                    raise
+        return self
+
+    async def _start(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         recordings = self._directory / "rec"
         shutil.rmtree(recordings, ignore_errors=True)
@@ -114,7 +126,6 @@ class Baresip:
         except BaseException:
             self._program.stop()
             raise
-        return self
 
     async def _connect(self, port: int) -> None:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):

@@ -128,7 +128,7 @@ async def test_a_phone_that_sends_nothing_for_five_seconds_is_heard_as_silence(
     async with LoopbackVendor() as vendor:
         answering = Answering(vendor.credential("openai_ga"))
         calls.program = answering
-        async with calls.sipp(extension, says=None, seconds=5.0) as sipp:
+        async with calls.sipp(extension, says=None, seconds=6.0) as sipp:
             report = await answering.report()
             assert await sipp.finished(), sipp.log
         heard_ms = len(vendor.sessions[0].audio_in) / 48
