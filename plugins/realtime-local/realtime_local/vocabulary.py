@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
-import pocketsphinx
-
 from realtime_core.errors import ConfigError
+
+from .sphinx_package import model_folder
 
 __all__ = ["check_grammar", "dictionary_of", "grammar_words", "unknown_words"]
 
@@ -96,7 +95,7 @@ def _entries(wanted: frozenset[str], /) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     if not wanted:
         return found
-    path = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
+    path = model_folder() / "en-us" / "cmudict-en-us.dict"
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             word = line.partition(" ")[0].partition("(")[0]
