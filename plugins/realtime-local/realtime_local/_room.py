@@ -328,6 +328,7 @@ class EngineRoom:
             await self._in_thread(run)
         finally:
             gone = True
+        self._say("said", reply=number)
 
     # Pieces
 

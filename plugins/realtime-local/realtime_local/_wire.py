@@ -128,6 +128,7 @@ class LocalWire(WireProtocol):
             "speech_ended": self._on_speech_ended,
             "transcript": self._on_transcript,
             "say": self._on_say,
+            "said": self._on_said,
             "call": self._on_call,
             "done": self._on_done,
             "error": self._on_error,
@@ -357,12 +358,14 @@ class LocalWire(WireProtocol):
         self._reply = LocalReply(self._replies, now)
         parts = (self._tenant_instructions, self._instructions, request.instructions or "")
         history = self._memory.messages()
+        self._memory.reply_began(self._reply.item_id)
+        nothing_to_answer = not history or history[-1].role == "assistant"
         self._send(
             "reply",
             reply=self._replies,
             history=messages_to(history),
             instructions="\n\n".join(part for part in parts if part),
-            is_greeting=not history or history[-1].role == "assistant",
+            is_greeting=nothing_to_answer and request.cause == "application",
         )
 
     def _current(self, number: int, now: float) -> LocalReply | None:
@@ -380,6 +383,11 @@ class LocalWire(WireProtocol):
         fragment = f" {text}" if self._memory.text_of(reply.item_id) else text
         self._memory.began_saying(reply.item_id, text)
         self._effects.append(reply.text(self.vendor, fragment, final=False))
+
+    def _on_said(self, event: dict[str, Any], now: float) -> None:
+        reply = self._current(event["reply"], now)
+        if reply is not None:
+            self._memory.said(reply.item_id)
 
     def _on_audio(self, number: int, pcm: bytes, now: float) -> None:
         reply = self._current(number, now)
