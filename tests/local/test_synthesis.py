@@ -316,9 +316,7 @@ def test_who_is_slow_to_listen_ends_nothing(tmp_path: Path) -> None:
     assert len(heard + b"".join(speech)) == 10_000
 
 
-def test_a_command_without_an_end_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_without_an_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime_local.command._LONGEST_S", 1)
     body = f"out.write({wav(b'')!r})\nwhile True: out.write(bytes(4096))"
     with pytest.raises(SynthesisError, match="does not come to an end"):

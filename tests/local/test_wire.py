@@ -400,7 +400,9 @@ def test_a_reply_to_tools_is_no_greeting() -> None:
     assert not request["is_greeting"]
 
 
-def test_of_a_sentence_whose_audio_is_still_coming_only_the_words_that_were_heard_are_kept() -> None:
+def test_of_a_sentence_whose_audio_is_still_coming_only_the_words_that_were_heard_are_kept() -> (
+    None
+):
     talk = Talk()
     talk.turn("go").sentence("One two.", 700)
     talk.begin("Three four five six.", 360)  # of 1400 ms or so

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Semaphore
 from typing import Any, TypeVar, final
 
 from attrs import frozen
@@ -39,6 +40,7 @@ from realtime_local.engines import (
     Replier,
     Say,
     Synthesiser,
+    SynthesisError,
     TurnRequest,
 )
 from realtime_local.lead import without_lead
@@ -47,6 +49,8 @@ __all__ = ["EngineRoom", "Engines"]
 
 T = TypeVar("T")
 _MOST_UNJUDGED_MS = 2000
+_MOST_CHUNKS = 8
+"""Chunks of a reply's audio on their way from the voice's thread to the loop."""
 
 
 @frozen(kw_only=True)
@@ -59,8 +63,10 @@ class Engines:
     """Makes the recogniser for a grammar; may take long."""
     replier: Replier
     """Decides what is answered."""
-    synthesiser: Synthesiser
-    """Speaks."""
+    synthesiser: Synthesiser | None
+    """Speaks; without one replies are text alone."""
+    check_voice: Callable[[], None] | None
+    """Finds out whether it can speak with the voice; may take long."""
     voice: str | None
     """One of the synthesiser's."""
     tools: tuple[Tool, ...]
@@ -116,9 +122,20 @@ class EngineRoom:
         Raises:
             ConfigError: An engine is missing or wrongly set.
         """
-        grammar = self._engines.replier.phrases()
-        self._ear = await self._in_thread(self._engines.listen)
-        await self._understanding.load(lambda: self._engines.recogniser(grammar))
+        engines = self._engines
+        grammar = engines.replier.phrases()
+        check_voice = engines.check_voice or (lambda: None)
+        ear, *others = await asyncio.gather(
+            self._in_thread(engines.listen),
+            self._in_thread(check_voice),
+            self._understanding.load(lambda: engines.recogniser(grammar)),
+            return_exceptions=True,  # or one that fails would leave the others running
+        )
+        for problem in (ear, *others):
+            if isinstance(problem, BaseException):
+                raise problem
+        assert isinstance(ear, Listener)  # noqa: S101 - it is no exception
+        self._ear = ear
 
     def send(self, frame: bytes) -> None:
         """Take a frame of the wire."""
@@ -172,6 +189,7 @@ class EngineRoom:
             await self._engines.replier.close()
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
+            self._ear = None  # its model is freed now, and not when somebody collects the cycle
 
     # The caller
 
@@ -303,20 +321,28 @@ class EngineRoom:
             return
         self._say("say", reply=number, text=text)
         voice = self._engines.synthesiser
+        if voice is None:
+            return
         chunks = voice.speak(text, self._engines.voice)
         # Between sentences the silence is a pause; before the first it is only late.
         first, self._speaks = self._speaks != number, number
         audible = without_lead(chunks, voice.sample_rate_hz) if first else chunks
         loop = asyncio.get_running_loop()
         gone = False
+        # A voice may be a thousand times faster than speech; the loop has other sessions to serve in between.
+        room = Semaphore(_MOST_CHUNKS)
 
         def pass_on(pcm: bytes) -> None:
+            room.release()
             if not gone:
                 self._put(spoken(number, pcm))
 
         def run() -> None:
             try:
                 for pcm in audible:
+                    while not room.acquire(timeout=1):
+                        if not loop.is_running():  # it was left without a word, as at an exit
+                            return
                     if gone or self._ended:
                         return
                     loop.call_soon_threadsafe(pass_on, pcm)
@@ -328,6 +354,7 @@ class EngineRoom:
             await self._in_thread(run)
         finally:
             gone = True
+            room.release()
         self._say("said", reply=number)
 
     # Pieces
@@ -340,7 +367,7 @@ class EngineRoom:
         self._wakeup.set()
 
     def _error(self, error: BaseException, what: str) -> None:
-        known = isinstance(error, RealtimeError)
+        known = isinstance(error, (RealtimeError, SynthesisError))
         self._say(
             "error",
             message=str(error) if known else f"{what}: {type(error).__name__}",

@@ -109,6 +109,7 @@ class LocalWire(WireProtocol):
         self._tenant_instructions = instructions
         self._instructions = options.system_prompt
         self._manual = options.disable_server_vad
+        self._aloud = tuple(options.modalities) != ("text",)
         self._interrupts = options.vad is None or options.vad.interrupt
         self._responds = options.vad is None or options.vad.respond
         self._frames: list[bytes] = []
@@ -457,7 +458,9 @@ class LocalWire(WireProtocol):
             self._effects.append(reply.text(self.vendor, text, final=True))
         if reply.speaking and status != "cancelled":
             self._effects.append(AudioEnd(reply.item_id, reply.response_id))
-        if not reply.speaking and status == "cancelled":  # nobody heard a word of it
+        if (
+            self._aloud and not reply.speaking and status == "cancelled"
+        ):  # nobody heard a word of it
             self._memory.cut(reply.item_id, 0)
         self._arbiter.ended()
         self._calls.reply_ended(reply.response_id, cut=status == "cancelled")

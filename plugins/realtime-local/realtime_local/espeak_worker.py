@@ -111,5 +111,7 @@ class EspeakWorker:
 
     def _answer(self) -> tuple[str, str]:
         assert self._out is not None  # noqa: S101 - a pipe
-        kind, _, rest = self._out.readline(_LONGEST_ANSWER).decode("ascii", "replace").strip().partition(" ")
+        kind, _, rest = (
+            self._out.readline(_LONGEST_ANSWER).decode("ascii", "replace").strip().partition(" ")
+        )
         return kind, rest
