@@ -20,6 +20,7 @@ from realtime_core import (
     SemanticVAD,
     ServerVAD,
     SessionClose,
+    UserSpeechEnded,
     UserSpeechStarted,
     new_agent_from_credential,
 )
@@ -239,6 +240,34 @@ async def test_a_slow_detector_judges_off_the_event_loop() -> None:
     (started,) = recorder.of(UserSpeechStarted)
     assert started.at_ms is not None
     assert abs(started.at_ms - 200) <= 32
+
+
+class Held(Slow):
+    """Judges nothing before it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.asked = threading.Event()
+
+    def is_speech(self, frame: bytes) -> bool:
+        self.asked.set()
+        self.may.wait(5)
+        return any(frame)
+
+
+async def test_clearing_waits_for_the_frames_that_are_being_judged() -> None:
+    recorder, detector, replier = Recorder(), Held(), Told()
+    async with agent_of(recorder, detector=lambda: detector, replier=replier) as agent:
+        await agent.push_audio(speech_like(320, RATE_HZ))
+        assert await asyncio.to_thread(detector.asked.wait, 5)
+        await agent.push_audio(speech_like(320, RATE_HZ))
+        await agent.clear_input_audio()
+        detector.may.set()
+        await recorder.wait_for(UserSpeechEnded)
+        assert not replier.requests
+        await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+    assert len(recorder.of(UserSpeechStarted)) == len(recorder.of(UserSpeechEnded)) == 2
+    assert len(replier.requests) == 1
 
 
 class Endless(Humming):

@@ -312,6 +312,33 @@ def test_manual_turns_are_committed_recognised_and_answered() -> None:
     assert [type(effect) for effect in talk.told()] == [UserTranscript]
 
 
+def test_a_committed_turn_that_is_cancelled_is_heard_and_not_answered() -> None:
+    talk = Talk(disable_server_vad=True)
+    talk.wire.audio_frame(bytes(32 * 120))
+    talk.wire.commit_input_audio(talk.now)
+    talk.wire.cancel(None, talk.now)
+    talk.heard("hello", "turn_1")
+    assert talk.sent("reply") == []
+    talk.wire.audio_frame(bytes(32 * 120))
+    talk.wire.commit_input_audio(talk.now)
+    talk.heard("are you there", "turn_2")
+    (request,) = talk.sent("reply")
+    assert [line["text"] for line in request["history"]] == ["hello", "are you there"]
+
+
+def test_turns_committed_one_behind_the_other_are_answered_once() -> None:
+    talk = Talk(disable_server_vad=True)
+    for _ in range(2):
+        talk.wire.audio_frame(bytes(32 * 120))
+        talk.wire.commit_input_audio(talk.now)
+    talk.heard("hello", "turn_1")
+    assert talk.sent("reply") == []
+    talk.heard("are you there", "turn_2")
+    assert len(talk.sent("reply")) == 1
+    talk.sentence("Yes.", 300).done()
+    assert talk.sent("reply") == []
+
+
 def test_a_turn_that_is_cleared_in_mid_speech_is_not_answered() -> None:
     talk = Talk()
     talk.speech()

@@ -100,6 +100,8 @@ class EngineRoom:
         self._listening: asyncio.Task[None] | None = None
         self._unjudged: deque[bytes] = deque()
         self._unjudged_bytes = 0
+        self._is_judging = False
+        self._to_be_cleared = False
         self._judged = asyncio.Event()
         self._replying: tuple[int, asyncio.Task[None]] | None = None
         self._speaks = 0
@@ -212,14 +214,20 @@ class EngineRoom:
         while self._unjudged:
             pcm = b"".join(self._unjudged)
             self._unjudged.clear()
+            self._is_judging = True
             try:
                 found = await self._in_thread(partial(ear.feed, pcm))
             except Exception as error:  # noqa: BLE001 - a user's engine may raise anything
                 self._die(error)
                 return
+            finally:
+                self._is_judging = False
             self._unjudged_bytes -= len(pcm)
             self._judged.set()
             self._found(found)
+            if self._to_be_cleared:
+                self._to_be_cleared = False
+                self._forget(ear)
 
     def _found(self, found: list[SpeechBegan | SpeechPaused | SpeechEnded]) -> None:
         for event in found:
@@ -250,9 +258,16 @@ class EngineRoom:
             self._understanding.recognise(event["item"], self._ear.take())
 
     def _clear(self, event: dict[str, Any]) -> None:
+        self._unjudged_bytes -= sum(map(len, self._unjudged))
         self._unjudged.clear()
-        self._unjudged_bytes = 0
-        if self._ear is not None and self._ear.clear():  # the utterance under way is forgotten
+        self._judged.set()
+        if self._is_judging:  # in another thread, so that it must have ended first
+            self._to_be_cleared = True
+        elif self._ear is not None:
+            self._forget(self._ear)
+
+    def _forget(self, ear: Listener) -> None:
+        if ear.clear():  # the utterance under way is forgotten
             self._say("speech_ended", item=self._utterance, at_ms=None)
             self._say("transcript", item=self._utterance, text="", answered=False)
 

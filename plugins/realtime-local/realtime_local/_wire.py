@@ -122,6 +122,8 @@ class LocalWire(WireProtocol):
         self._replies = 0
         self._utterances: dict[str, float] = {}
         """Since when each utterance is being heard or recognised."""
+        self._given_up: set[str] = set()
+        """Turns committed by hand whose reply is not wanted any more."""
         self._uncommitted_bytes = 0
         self._commits = 0
         self._handlers: dict[str, Callable[[dict[str, Any], float], None]] = {
@@ -187,6 +189,8 @@ class LocalWire(WireProtocol):
     def cancel(self, played_ms: int | None, now: float) -> None:
         """Stop the running reply, forget what was not heard of it, and drop wishes that wait."""
         self._arbiter.forget()
+        if self._manual:
+            self._given_up.update(self._utterances)
         if self._reply is None and not self._barge_in.audible(now):
             if played_ms is not None:  # a cut by the caller's speech may be waiting for the figure
                 self._barge_in.settle_at(played_ms)
@@ -333,11 +337,18 @@ class LocalWire(WireProtocol):
             self._effects.append(
                 UserTranscript(vendor=self.vendor, text=text, final=True, item_id=event["item"])
             )
-        if event["answered"] and (self._manual or self._responds):
+        if event["answered"] and self._is_to_be_answered(event["item"]):
             self._ask(now)
         if not self._utterances:
             self._arbiter.caller_stopped(now, answered_by_vendor=False)
             self._reply_next(now)
+
+    def _is_to_be_answered(self, item_id: str) -> bool:
+        if not self._manual:
+            return self._responds
+        given_up = item_id in self._given_up
+        self._given_up.discard(item_id)
+        return not given_up
 
     # The reply
 

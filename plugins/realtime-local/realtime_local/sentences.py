@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from unicodedata import category
 from typing import Final, final
+from unicodedata import category
 
 __all__ = ["MAX_SENTENCE_CHARS", "SentenceSplitter", "spoken_text"]
 

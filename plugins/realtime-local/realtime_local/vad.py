@@ -36,9 +36,13 @@ _SETTLING_FRAMES: Final = 5
 
 
 def level_of(pcm: bytes) -> float:
-    """Give the root of the mean square of PCM16LE mono, 0 to 32768; 0 of nothing."""
+    """
+    Give the root of the mean square of PCM16LE mono, 0 to 32768; 0 of nothing.
+
+    What is constant in it, as cheap sound cards add it, does not count.
+    """
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-    return float(np.sqrt(np.mean(samples * samples))) if len(samples) else 0.0
+    return float(np.std(samples)) if len(samples) else 0.0
 
 
 @final
