@@ -166,13 +166,13 @@ def test_a_voice_that_is_not_there_refuses_the_start(engine: str) -> None:
 @pytest.mark.parametrize("part", ["detector", "recogniser"])
 async def test_what_a_factory_made_is_checked_at_the_start(part: str) -> None:
     with pytest.raises(ConfigError, match=rf"\['{part}'\]: expected an object with .*str has no"):
-        await agent_of(Recorder(), **{part: lambda *_: "nothing"}).start()
+        await agent_of(Recorder(), None, **{part: lambda *_: "nothing"}).start()
 
     def broken(*_: object) -> Any:
         raise KeyError("a secret")
 
     with pytest.raises(ConfigError, match=r"its factory failed: KeyError$"):
-        await agent_of(Recorder(), **{part: broken}).start()
+        await agent_of(Recorder(), None, **{part: broken}).start()
 
 
 async def test_replies_in_text_alone_are_not_spoken_and_remembered_whole() -> None:

@@ -16,6 +16,7 @@ __all__ = ["OBJECTS", "detector_of", "recogniser_of", "replier_of", "synthesiser
 OBJECTS = ("detector", "recogniser", "replier", "synthesiser")
 """What `Options.vendor` may hold."""
 
+_GREATEST_TEMPERATURE = 2.0
 _REPLIER = ("reply", "phrases", "close", "apology")
 _SYNTHESISER = ("speak", "sample_rate_hz")
 _DETECTOR = ("is_speech", "frame_ms", "is_slow", "frames_to_start")
@@ -50,7 +51,7 @@ def replier_of(config: LocalConfig, options: Options) -> Replier:
                 base_url=config.chat_base_url,
                 model=config.chat_model,
                 api_key=config.chat_api_key,
-                temperature=config.chat_temperature,
+                temperature=_temperature(config, options),
             )
         case "parrot":
             from realtime_local.parrot import ParrotReplier
@@ -61,6 +62,13 @@ def replier_of(config: LocalConfig, options: Options) -> Replier:
             factory = _named(name, ("script", "chat", "parrot"), place)
             made: Replier = _made(factory, _REPLIER, f"{place} {name!r}")
             return made
+
+
+def _temperature(config: LocalConfig, options: Options) -> float | None:
+    """Of the application, else of the tenant; the API takes 0 to 2."""
+    if not options.temperature:
+        return config.chat_temperature
+    return min(max(options.temperature, 0.0), _GREATEST_TEMPERATURE)
 
 
 def synthesiser_of(config: LocalConfig, options: Options) -> Synthesiser:
@@ -165,7 +173,21 @@ def recogniser_of(config: LocalConfig, options: Options) -> Callable[[str | None
         return _checked(factory, _RECOGNISER, f"{place} {config.recogniser!r}")
     from realtime_local.recogniser import SphinxRecogniser
 
-    return SphinxRecogniser
+    if "replier" in options.vendor or config.replier != "script":
+        return SphinxRecogniser
+
+    def of_script(grammar: str | None) -> Recogniser:
+        try:
+            return SphinxRecogniser(grammar)
+        except ConfigError as error:  # of a word it does not know, most likely: say where it is
+            from realtime_local.script_reading import DEMO_SCRIPT
+            from realtime_local.script_words import unknown_word
+
+            if config.script == DEMO_SCRIPT:
+                raise
+            raise unknown_word(config.script) or error from None
+
+    return of_script
 
 
 def _place(part: str) -> str:

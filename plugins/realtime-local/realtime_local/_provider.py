@@ -62,7 +62,7 @@ class LocalProvider:
             raise ConfigError(
                 f"Options.vendor: expected engines by {', '.join(OBJECTS)}, got {', '.join(unknown)}"
             )
-        timing = _timing(options)
+        timing = _checked_timing(config, options)
         replier = replier_of(config, options)
         aloud = tuple(options.modalities) != ("text",)
         synthesiser = synthesiser_of(config, options) if aloud else None
@@ -105,13 +105,14 @@ class LocalProvider:
         return SessionAgent(options=options, wire=wire, transport=room, resampler=SoxrResampler)
 
 
-def _timing(options: Options) -> dict[str, int]:
+def _checked_timing(config: LocalConfig, options: Options) -> dict[str, int]:
+    """Refuse what the local model has not, and give what is chosen of a `Listener`'s figures."""
     if isinstance(options.vad, SemanticVAD):
         raise ConfigError("Options.vad: the local model has no semantic detection")
     if options.vad is not None and options.vad.idle_timeout_ms is not None:
         raise ConfigError("Options.vad.idle_timeout_ms: the local model has no idle timeout")
-    if options.temperature:
-        _log.warning("Options.temperature is left out: it is the chat replier's, chatTemperature")
+    if options.temperature and config.replier != "chat":
+        _log.warning("Options.temperature is left out: only the chat replier has one")
     vad = options.vad if options.vad is not None else ServerVAD()
     chosen: dict[str, int] = {}
     for name, (least, most) in {

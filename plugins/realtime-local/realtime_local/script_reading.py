@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, time
 from functools import cache
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,20 @@ def _check(table: Table, known: Iterable[str], key: str) -> None:
         walk(table.values[key], key)
 
 
+def _check_constants(table: Table, value: Any, *below: str | int) -> None:
+    """Refuse what no JSON can hold: tools are called with JSON."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_constants(table, item, *below, name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_constants(table, item, *below, index)
+    elif isinstance(value, date | time):
+        raise table.error("expected a string, a number, true or false, got a date or time", *below)
+    elif isinstance(value, float) and not isfinite(value):
+        raise table.error(f"expected a number that is one, got {value}", *below)
+
+
 def _answers(
     table: Table, key: str, known: Iterable[str], default: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -122,7 +138,8 @@ def _intent(table: Table, name: str, slots: dict[str, Slot], apology: str) -> In
     actions = [key for key in _ACTIONS if table.has(key)]
     if len(actions) > 1:
         raise table.error(f"expected no {actions[1]!r} beside {actions[0]!r}", actions[1])
-    if table.has("failed") and actions not in (["hang_up"], ["transfer"]):
+    does = table.has("transfer") or table.is_true("hang_up")
+    if table.has("failed") and not does:
         raise table.error("expected only beside hang_up or transfer; a tool has its own", "failed")
     tool: ToolUse | None
     if table.has("tool"):
@@ -151,6 +168,7 @@ def _tool(table: Table, known: tuple[str, ...], apology: str) -> tuple[tuple[str
     slots = [name for name in known if name not in BUILTINS]
     arguments = table.table("arguments")
     _check(table, slots, "arguments")
+    _check_constants(table, table.values.get("arguments"), "arguments")
     failed = _answers(table, "failed", (*known, "result"), (apology,))
     needs_result = any(
         name.partition(".")[0] == "result" for text in failed for name in names_in(text)

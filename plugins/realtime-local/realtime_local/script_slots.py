@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from realtime_local.numbers import GREATEST_NUMBER, number_words
 from realtime_local.script import BUILTINS, DigitsSlot, Form, ListSlot, Slot, SlotValue
@@ -62,7 +63,12 @@ def read_slots(table: Table) -> dict[str, Slot]:
             answers = read_phrases(entry, "answers", slots)
             for index, phrase in enumerate(answers):
                 if name not in certain_slots(phrase):
-                    raise entry.error(f"expected {{{name}}} in every answer", "answers", index)
+                    below = (
+                        ("answers", index)
+                        if isinstance(entry.values["answers"], list)
+                        else ("answers",)
+                    )
+                    raise entry.error(f"expected {{{name}}} in every answer", *below)
             slots[name] = _with_answers(slots[name], answers)
     return slots
 
@@ -103,22 +109,31 @@ def _numbers(table: Table) -> tuple[Form, ...]:
 
 def _values(table: Table) -> tuple[Form, ...]:
     table.required("values")
-    if isinstance(table.values["values"], dict):
-        listed = table.table("values")
-        if not listed.values:
-            raise table.error("expected at least one value", "values")
-        spoken_of = {value: listed.texts(value) for value in listed.values}
-    else:
-        spoken_of = {value: (value,) for value in table.texts("values")}
     forms: dict[tuple[str, ...], Form] = {}
-    for value, spoken in spoken_of.items():
-        for text in spoken:
-            words = tuple(text.lower().replace("’", "'").split())
-            if not all(map(_SPOKEN.match, words)):
-                raise table.error(
-                    f"expected words of letters only, numbers written out, got {text!r}", "values"
-                )
-            if words in forms:
-                raise table.error(f"expected {text!r} to mean one value only", "values")
-            forms[words] = Form(words, SlotValue(value, spoken[0]))
+    for value, first, text, where in _ways_to_say(table):
+        words = tuple(text.lower().replace("’", "'").split())
+        if not all(map(_SPOKEN.match, words)):
+            raise table.error(
+                f"expected words of letters only, numbers written out, got {text!r}", *where
+            )
+        if words in forms and forms[words].value.value != value:
+            raise table.error(f"expected {text!r} to mean one value only", *where)
+        forms[words] = Form(words, SlotValue(value, first))
     return tuple(forms.values())
+
+
+def _ways_to_say(table: Table) -> Iterator[tuple[str, str, str, tuple[str | int, ...]]]:
+    """Give every value with the first way to say it, a way to say it, and where that is written."""
+    if not isinstance(table.values["values"], dict):
+        is_list = isinstance(table.values["values"], list)
+        for index, text in enumerate(table.texts("values")):
+            yield text, text, text, ("values", index) if is_list else ("values",)
+        return
+    listed = table.table("values")
+    if not listed.values:
+        raise table.error("expected at least one value", "values")
+    for value in listed.values:
+        spoken = listed.texts(value)
+        is_list = isinstance(listed.values[value], list)
+        for index, text in enumerate(spoken):
+            yield value, spoken[0], text, ("values", value, index) if is_list else ("values", value)

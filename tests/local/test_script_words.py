@@ -1,0 +1,57 @@
+"""A word that the recogniser does not know: said where it stands, when the session starts."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from realtime_core import ConfigError, Options, new_agent_from_credential
+from realtime_local.script_words import unknown_word
+
+BEGIN = """\
+[slots.dish]
+kind = "list"
+values = { a = "soup", b = [
+  "fish",
+  "the qwfish",
+] }
+
+[intents.order]
+phrases = [
+  "bring me {dish}",
+  "[i’d | Please] (zzyx | bring)",
+]
+answer = "Yes."
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "x.toml"
+    path.write_text(BEGIN)
+    return path
+
+
+def test_every_place_is_named(script: Path) -> None:
+    found = str(unknown_word(script))
+    assert found.startswith(f"{script}, line 5: slots.dish.values.b[1]: expected US English words")
+    assert found.endswith("does not have 'qwfish', nor 'zzyx'")
+    script.write_text(BEGIN.replace("qwfish", "fish soup"))
+    found = str(unknown_word(script))
+    assert f"{script}, line 11: intents.order.phrases[1]: " in found
+    assert found.endswith("does not have 'zzyx'")
+    script.write_text(BEGIN.replace("qwfish", "fish soup").replace("zzyx", "give"))
+    assert unknown_word(script) is None
+
+
+def test_the_start_is_refused_with_it(script: Path) -> None:
+    cfg = {
+        "provider": "local",
+        "script": str(script),
+        "synthesiser": "tests.local.doubles:Humming",
+    }
+    agent = new_agent_from_credential(cfg, Options())
+    with pytest.raises(ConfigError, match=r"x\.toml, line 5: slots\.dish\.values"):
+        asyncio.run(agent.start())
