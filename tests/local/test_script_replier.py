@@ -343,3 +343,23 @@ async def test_the_answer_of_a_tool_is_told_wherever_it_stands() -> None:
     ]
     assert await talk.say("hm") == "Booked. Pardon?"
     assert await talk.say("the menu") == "Soup."
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "answer"),
+    [
+        ("the menu", "book a table", "How many?"),  # who cut in wants something else
+        ("the menu", "", "Soup."),  # a cough
+        ("the menu", "hm", "Pardon?"),
+        ("the menu", "the menu", "Soup."),
+        ("book a table", "for two", "Which day?"),
+        ("book a table", "on friday", "How many?"),
+    ],
+)
+async def test_of_a_reply_that_nobody_heard_the_question_is_taken_up_with_what_came_then(
+    first: str, then: str, answer: str
+) -> None:
+    talk = _asking()
+    await talk.say(first)
+    del talk.history[1:]  # cut before its first sound
+    assert await talk.say(then) == answer

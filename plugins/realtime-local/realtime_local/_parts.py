@@ -16,6 +16,8 @@ __all__ = ["OBJECTS", "detector_of", "recogniser_of", "replier_of", "synthesiser
 OBJECTS = ("detector", "recogniser", "replier", "synthesiser")
 """What `Options.vendor` may hold."""
 
+_spoken_with: set[tuple[str, str | None]] = set()
+"""Engines and voices that were tried and can speak."""
 _GREATEST_TEMPERATURE = 2.0
 _REPLIER = ("reply", "phrases", "close", "apology")
 _SYNTHESISER = ("speak", "sample_rate_hz")
@@ -101,7 +103,7 @@ def voice_check(
     """
     Make what tries a voice of one of our engines, and makes the engine warm; those of others are not spoken with unasked.
 
-    What it makes takes up to 0.1 s, and raises a `ConfigError` that says what is wrong.
+    What it makes takes up to 0.1 s the first time in a process, and raises a `ConfigError` that says what is wrong.
     """
     named = config.synthesiser is not None and ":" in config.synthesiser
     if named or "synthesiser" in options.vendor:
@@ -111,12 +113,15 @@ def voice_check(
     def check() -> None:
         from realtime_local.engines import SynthesisError
 
+        if (synthesiser.name, voice) in _spoken_with:
+            return
         try:
             for _ in synthesiser.speak("a", voice):
                 pass
         except SynthesisError as error:
             which = f"voice {voice!r} cannot be used" if voice else "nothing can be said"
             raise ConfigError(f"{which}: {error}") from error
+        _spoken_with.add((synthesiser.name, voice))
 
     return check
 

@@ -61,6 +61,8 @@ class _Memory:
     calls: dict[str, _Waiting] = field(factory=dict)
     turns: dict[tuple[str, ...], int] = field(factory=dict)
     calls_made: int = 0
+    taken: tuple[str, ...] = ()
+    """What the caller had said since a reply was heard, when the last one was begun."""
     last: str = ""
 
 
@@ -108,10 +110,11 @@ class ScriptReplier:
             yield from self._answer(texts, [tool.name for tool in request.tools])
 
     def _answer(self, texts: Sequence[str], offered: Sequence[str]) -> Iterator[Say | CallTool]:
-        """Answer what was said since the last reply: one sentence with a pause in it, or several."""
+        """Answer what was said since a reply was heard last: one sentence with a pause in it, or several."""
         together, before = " ".join(texts), self._memory.question
+        new = self._not_taken(texts)
         understood = False
-        for text in dict.fromkeys(texts) if self._understood(together) is None else [together]:
+        for text in dict.fromkeys(new) if self._understood(together) is None else [together]:
             meant = self._understood(text)
             if meant is not None:
                 understood = True
@@ -128,6 +131,12 @@ class ScriptReplier:
                 self._memory.question = None
             else:
                 yield from self._say(question.intent.asks[question.slot], {})
+
+    def _not_taken(self, texts: Sequence[str]) -> Sequence[str]:
+        """Leave out what was answered already, though of that reply nothing was heard: who cut it wants something else."""
+        taken, self._memory.taken = self._memory.taken, tuple(texts)
+        is_more = len(texts) > len(taken) and tuple(texts[: len(taken)]) == taken
+        return texts[len(taken) :] if is_more else texts
 
     def _understood(self, text: str) -> tuple[Intent, dict[str, SlotValue]] | None:
         """Find what is wanted: more of what was asked about, or something else."""
