@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,7 +28,7 @@ from realtime_core import (
 from realtime_core.agent import Agent
 from realtime_core.testing.recorder import Recorder, push, say
 from realtime_core.testing.speech import silence, speech_like
-from realtime_local.engines import Heard, SynthesisError
+from realtime_local.engines import Heard, Say, SynthesisError
 from tests.local.doubles import RATE_HZ, Deaf, Humming, Told
 from tests.local.sounds import needs_espeak_library, needs_flite
 
@@ -306,6 +307,30 @@ async def test_closing_frees_the_replier_and_the_threads() -> None:
     async with agent_of(Recorder(), replier=replier) as agent:
         await agent.create_response()
     assert replier.closed
+    for _ in range(100):
+        if threading.active_count() <= before:
+            break
+        await asyncio.sleep(0.02)
+    assert threading.active_count() <= before
+
+
+async def test_a_reply_that_will_not_end_keeps_nobody_from_closing() -> None:
+    class Stubborn(Told):
+        ended = asyncio.Event()
+
+        async def reply(self, request: object) -> Any:
+            yield Say(text="And another thing.")
+            while not self.ended.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self.ended.wait()
+
+    before = threading.active_count()
+    recorder, replier = Recorder(), Stubborn()
+    async with agent_of(recorder, replier=replier) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantAudio)
+    assert replier.closed
+    replier.ended.set()
     for _ in range(100):
         if threading.active_count() <= before:
             break

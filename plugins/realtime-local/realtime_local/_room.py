@@ -49,6 +49,8 @@ __all__ = ["EngineRoom", "Engines"]
 
 T = TypeVar("T")
 _MOST_UNJUDGED_MS = 2000
+_GRACE_S = 0.8
+"""How long a reply, and then its replier, may take to end; together less than a session waits for its close."""
 _MOST_CHUNKS = 8
 """Chunks of a reply's audio on their way from the voice's thread to the loop."""
 
@@ -185,10 +187,11 @@ class EngineRoom:
                 tasks.append(task)
         self._judged.set()
         self._wakeup.set()
-        if tasks:
-            await asyncio.wait(tasks, timeout=2)
         try:
-            await self._engines.replier.close()
+            if tasks:
+                await asyncio.wait(tasks, timeout=_GRACE_S)
+            async with asyncio.timeout(_GRACE_S):
+                await self._engines.replier.close()
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._ear = None  # its model is freed now, and not when somebody collects the cycle
