@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,7 +28,7 @@ from realtime_core import (
 from realtime_core.agent import Agent
 from realtime_core.testing.recorder import Recorder, push, say
 from realtime_core.testing.speech import silence, speech_like
-from realtime_local.engines import Heard, Say, SynthesisError
+from realtime_local.engines import CallTool, Heard, Say, SynthesisError, TurnRequest
 from tests.local.doubles import RATE_HZ, Deaf, Humming, Told
 from tests.local.sounds import needs_espeak_library, needs_flite
 
@@ -318,7 +318,7 @@ async def test_a_reply_that_will_not_end_keeps_nobody_from_closing() -> None:
     class Stubborn(Told):
         ended = asyncio.Event()
 
-        async def reply(self, request: object) -> Any:
+        async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
             yield Say(text="And another thing.")
             while not self.ended.is_set():
                 with contextlib.suppress(asyncio.CancelledError):

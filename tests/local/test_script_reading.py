@@ -179,6 +179,17 @@ BROKEN = {
         5,
         "expected only beside hang_up or transfer",
     ),
+    "pronunciation": (
+        INTENT + "[pronunciations]\ngnocchi = 'N Y OW1 K IY'\n",
+        5,
+        "pronunciations.gnocchi: expected ARPAbet phones without stress, like 'HH AH L OW', got 'OW1'",
+    ),
+    "pronunciation of a number": (
+        INTENT + "[pronunciations]\n'7up' = 'S'\n",
+        5,
+        "pronunciations.7up: expected a word of letters only",
+    ),
+    "pronunciations type": ("pronunciations = 1\n" + INTENT, 1, "expected a table"),
     "slot answers": (
         SLOT + 'answers = ["{n}", "no"]\n' + INTENT,
         4,

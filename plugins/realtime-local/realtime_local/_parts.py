@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from realtime_core.errors import ConfigError
@@ -163,9 +164,16 @@ def detector_of(config: LocalConfig, options: Options) -> Callable[[], SpeechDet
             )
 
 
-def recogniser_of(config: LocalConfig, options: Options) -> Callable[[str | None], Recogniser]:
+def recogniser_of(
+    config: LocalConfig, options: Options, replier: Replier
+) -> Callable[[str | None], Recogniser]:
     """
     Give what makes a recogniser for a grammar.
+
+    Args:
+        config: The credential.
+        options: What the application asks for.
+        replier: Whose grammar it will be.
 
     Raises:
         ConfigError: There is none of the name.
@@ -177,20 +185,21 @@ def recogniser_of(config: LocalConfig, options: Options) -> Callable[[str | None
         factory = _named(config.recogniser, (), place)
         return _checked(factory, _RECOGNISER, f"{place} {config.recogniser!r}")
     from realtime_local.recogniser import SphinxRecogniser
+    from realtime_local.script_replier import ScriptReplier
 
-    if "replier" in options.vendor or config.replier != "script":
+    if not isinstance(replier, ScriptReplier):
         return SphinxRecogniser
+    script = replier.script
 
     def of_script(grammar: str | None) -> Recogniser:
         try:
-            return SphinxRecogniser(grammar)
+            return SphinxRecogniser(grammar, pronunciations=script.pronunciations)
         except ConfigError as error:  # of a word it does not know, most likely: say where it is
-            from realtime_local.script_reading import DEMO_SCRIPT
             from realtime_local.script_words import unknown_word
 
-            if config.script == DEMO_SCRIPT:
+            if not Path(script.source).is_file():  # the shipped one, or a text of the application's
                 raise
-            raise unknown_word(config.script) or error from None
+            raise unknown_word(script.source) or error from None
 
     return of_script
 

@@ -67,7 +67,7 @@ class LocalProvider:
         aloud = tuple(options.modalities) != ("text",)
         synthesiser = synthesiser_of(config, options) if aloud else None
         detector = detector_of(config, options)
-        recogniser = recogniser_of(config, options)
+        recogniser = recogniser_of(config, options, replier)
 
         from realtime_core.backends.soxr import SoxrResampler
         from realtime_core.log import SessionLog

@@ -12,7 +12,7 @@ from typing import Any
 
 from realtime_local.script import BUILTINS, Intent, Script, Slot, ToolUse
 from realtime_local.script_answers import names_in
-from realtime_local.script_phrases import certain_slots
+from realtime_local.script_phrases import certain_slots, is_word
 from realtime_local.script_slots import checked_name, read_phrases, read_slots
 from realtime_local.toml_table import Table, nearest, parse_document, read_document
 
@@ -24,6 +24,49 @@ DEMO_SCRIPT = "restaurant"
 _GREETING = "Hello. How can I help you?"
 _FALLBACK = "Sorry, I did not understand that."
 _APOLOGY = "Sorry, something went wrong. Please try again."
+_PHONES = frozenset(
+    [
+        "AA",
+        "AE",
+        "AH",
+        "AO",
+        "AW",
+        "AY",
+        "B",
+        "CH",
+        "D",
+        "DH",
+        "EH",
+        "ER",
+        "EY",
+        "F",
+        "G",
+        "HH",
+        "IH",
+        "IY",
+        "JH",
+        "K",
+        "L",
+        "M",
+        "N",
+        "NG",
+        "OW",
+        "OY",
+        "P",
+        "R",
+        "S",
+        "SH",
+        "T",
+        "TH",
+        "UH",
+        "UW",
+        "V",
+        "W",
+        "Y",
+        "Z",
+        "ZH",
+    ]
+)
 _ACTIONS = ("tool", "hang_up", "transfer")
 
 
@@ -59,7 +102,7 @@ def demo_script() -> Script:
 
 
 def _script(table: Table) -> Script:
-    table.only("greeting", "fallback", "apology", "slots", "intents")
+    table.only("greeting", "fallback", "apology", "pronunciations", "slots", "intents")
     slots = read_slots(table.table("slots"))
     apology = table.text("apology") if table.has("apology") else _APOLOGY
     _check(table, (), "apology")
@@ -76,7 +119,22 @@ def _script(table: Table) -> Script:
             _intent(intents.table(checked_name(intents, name)), name, slots, apology)
             for name in intents.values
         ),
+        pronunciations=_pronunciations(table.table("pronunciations")),
     )
+
+
+def _pronunciations(table: Table) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in table.values:
+        if not is_word(word):
+            raise table.error("expected a word of letters only", word)
+        phones = table.text(word)
+        if wrong := [phone for phone in phones.split() if phone not in _PHONES]:
+            raise table.error(
+                f"expected ARPAbet phones without stress, like 'HH AH L OW', got {wrong[0]!r}", word
+            )
+        found[word.lower().replace("’", "'")] = phones
+    return found
 
 
 def _check(table: Table, known: Iterable[str], key: str) -> None:

@@ -27,7 +27,8 @@ def unknown_word(path: str | Path) -> ConfigError | None:
     Raises:
         ConfigError: The file is not the script any more that it was.
     """
-    unknown = unknown_words(vocabulary_of(load_script(path)))
+    script = load_script(path)
+    unknown = unknown_words(vocabulary_of(script) - script.pronunciations.keys())
     table = read_document(path)
     for text, where in _spoken(table):
         for word in _SLOT_OR_MARK.sub(" ", text).lower().replace("’", "'").split():
@@ -35,7 +36,8 @@ def unknown_word(path: str | Path) -> ConfigError | None:
                 others = ", ".join(repr(other) for other in unknown if other != word)
                 return table.error(
                     f"expected US English words, numbers spelt out; the recogniser's dictionary does not have {word!r}"
-                    + (f", nor {others}" if others else ""),
+                    + (f", nor {others}" if others else "")
+                    + "; [pronunciations] can say how they sound",
                     *where,
                 )
     return None
