@@ -125,6 +125,22 @@ async def test_a_replier_that_fails_is_apologised_for_aloud(
     assert "no idea" in caplog.text
 
 
+async def test_a_replier_whose_own_work_is_cancelled_has_failed() -> None:
+    class Cancelling(Told):
+        async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
+            work = asyncio.ensure_future(asyncio.sleep(10))
+            work.cancel()
+            await work
+            yield Say(text="never")
+
+    recorder = Recorder()
+    async with agent_of(recorder, replier=Cancelling()) as agent:
+        await agent.create_response()
+        end = await recorder.wait_for(AssistantTurnEnd)
+    assert end.status == "failed"
+    assert [text.text for text in recorder.of(AssistantText) if text.final] == ["Sorry."]
+
+
 async def test_a_detector_that_fails_ends_the_session_and_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

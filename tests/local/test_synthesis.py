@@ -248,6 +248,8 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("realtime_local.espeak.find_spec", none)
+    shared = SYNTHESISERS["espeak-library"]
+    shared.cache_clear()  # type: ignore[attr-defined]  # as in a process where it was not needed yet
 
 
 @pytest.mark.usefixtures("nothing_installed")
@@ -274,6 +276,11 @@ def test_an_absent_engine_says_what_to_install(name: str) -> None:
 def test_the_first_engine_found_is_taken(tmp_path: Path, there: str) -> None:
     Path(program(tmp_path, "")).rename(tmp_path / there)
     assert find_synthesiser().name == there
+
+
+@needs_espeak_library
+def test_sessions_share_the_processes_of_the_library() -> None:
+    assert find_synthesiser("espeak-library") is find_synthesiser("espeak-library")
 
 
 def test_an_engine_of_ones_own_by_name() -> None:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Semaphore
 from typing import Any, TypeVar, final
 
 from attrs import frozen
@@ -33,6 +32,7 @@ from realtime_local._frames import (
 )
 from realtime_local._listener import Listener
 from realtime_local._understanding import Understanding
+from realtime_local._voice import Voice
 from realtime_local.endpointing import SpeechBegan, SpeechEnded, SpeechPaused
 from realtime_local.engines import (
     MODEL_RATE_HZ,
@@ -43,7 +43,6 @@ from realtime_local.engines import (
     SynthesisError,
     TurnRequest,
 )
-from realtime_local.lead import without_lead
 
 __all__ = ["EngineRoom", "Engines"]
 
@@ -51,8 +50,6 @@ T = TypeVar("T")
 _MOST_UNJUDGED_MS = 2000
 _GRACE_S = 0.8
 """How long a reply, and then its replier, may take to end; together less than a session waits for its close."""
-_MOST_CHUNKS = 8
-"""Chunks of a reply's audio on their way from the voice's thread to the loop."""
 
 
 @frozen(kw_only=True)
@@ -95,8 +92,11 @@ class EngineRoom:
         self._wakeup = asyncio.Event()
         self._ended = False
         self._end = ConnectionClosed(1000)
-        # One thread speaks, one judges frames where that is slow; none is started before it is needed.
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="realtime local")
+        # One speaks, one judges frames where that is slow, and a voice that was cut may take its time to notice. None is
+        # started before it is needed.
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime local")
+        voice = engines.synthesiser
+        self._voice = None if voice is None else Voice(voice, engines.voice, self._threads)
         self._ear: Listener | None = None
         self._understanding = Understanding(self._understood, self._not_understood)
         self._listening: asyncio.Task[None] | None = None
@@ -319,7 +319,9 @@ class EngineRoom:
                             name=piece.name,
                             arguments=dict(piece.arguments),
                         )
-        except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             status = "failed"
             if not isinstance(error, RealtimeError):
                 self._log.exception("the reply failed")
@@ -338,41 +340,10 @@ class EngineRoom:
         if not text.strip():
             return
         self._say("say", reply=number, text=text)
-        voice = self._engines.synthesiser
-        if voice is None:
+        if self._voice is None:
             return
-        chunks = voice.speak(text, self._engines.voice)
-        # Between sentences the silence is a pause; before the first it is only late.
         first, self._speaks = self._speaks != number, number
-        audible = without_lead(chunks, voice.sample_rate_hz) if first else chunks
-        loop = asyncio.get_running_loop()
-        gone = False
-        # A voice may be a thousand times faster than speech; the loop has other sessions to serve in between.
-        room = Semaphore(_MOST_CHUNKS)
-
-        def pass_on(pcm: bytes) -> None:
-            room.release()
-            if not gone:
-                self._put(spoken(number, pcm))
-
-        def run() -> None:
-            try:
-                for pcm in audible:
-                    while not room.acquire(timeout=1):
-                        if not loop.is_running():  # it was left without a word, as at an exit
-                            return
-                    if gone or self._ended:
-                        return
-                    loop.call_soon_threadsafe(pass_on, pcm)
-            finally:
-                if isinstance(chunks, Generator):  # stops the engine
-                    chunks.close()
-
-        try:
-            await self._in_thread(run)
-        finally:
-            gone = True
-            room.release()
+        await self._voice.speak(text, lambda pcm: self._put(spoken(number, pcm)), first=first)
         self._say("said", reply=number)
 
     # Pieces
@@ -395,3 +366,9 @@ class EngineRoom:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is being cancelled, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -45,6 +45,7 @@ from realtime_core.wire import (
     WireState,
 )
 from realtime_core.wire.barge_in import BargeIn
+from realtime_local._caller import CallerTurns
 from realtime_local._frames import (
     SPOKEN,
     caller_audio,
@@ -63,9 +64,6 @@ ENGINE_SILENCE_LIMIT_S = 30.0
 """How long an engine may be silent over its work before the session ends."""
 MINIMUM_COMMIT_MS = 100
 """The shortest turn that can be committed by hand."""
-
-_SPEAKING = float("inf")
-"""Marks an utterance that goes on: no engine owes anything for it."""
 
 LOCAL = Capabilities(
     truncation=True,
@@ -120,10 +118,7 @@ class LocalWire(WireProtocol):
         self._barge_in = BargeIn(vendor, self._effects.append, self._cut_memory, truncates=True)
         self._reply: LocalReply | None = None
         self._replies = 0
-        self._utterances: dict[str, float] = {}
-        """Since when each utterance is being heard or recognised."""
-        self._given_up: set[str] = set()
-        """Turns committed by hand whose reply is not wanted any more."""
+        self._turns = CallerTurns()
         self._uncommitted_bytes = 0
         self._commits = 0
         self._handlers: dict[str, Callable[[dict[str, Any], float], None]] = {
@@ -166,7 +161,7 @@ class LocalWire(WireProtocol):
         self._uncommitted_bytes = 0
         self._commits += 1
         item_id = f"turn_{self._commits}"
-        self._utterances[item_id] = now
+        self._turns.ended(item_id, now)
         self._arbiter.caller_started(now)  # nobody answers before the words are known
         self._send("commit", item=item_id)
         return True
@@ -190,7 +185,7 @@ class LocalWire(WireProtocol):
         """Stop the running reply, forget what was not heard of it, and drop wishes that wait."""
         self._arbiter.forget()
         if self._manual:
-            self._given_up.update(self._utterances)
+            self._turns.give_up()
         if self._reply is None and not self._barge_in.audible(now):
             if played_ms is not None:  # a cut by the caller's speech may be waiting for the figure
                 self._barge_in.settle_at(played_ms)
@@ -257,7 +252,7 @@ class LocalWire(WireProtocol):
             self.fail(SessionLostError(what, kind=ErrorKind.STALLED), now)
 
     def _silent_engines(self) -> list[float]:
-        working = [since for since in self._utterances.values() if since != _SPEAKING]
+        working = self._turns.recognised_since()
         if self._reply is not None:
             working.append(self._reply.heard_from_at)
         return [since + ENGINE_SILENCE_LIMIT_S for since in working]
@@ -304,7 +299,7 @@ class LocalWire(WireProtocol):
     # The caller
 
     def _on_speech_started(self, event: dict[str, Any], now: float) -> None:
-        self._utterances[event["item"]] = _SPEAKING
+        self._turns.began(event["item"])
         self._arbiter.caller_started(now)
         interrupts = self._interrupts and (self._reply is not None or self._barge_in.audible(now))
         if interrupts:
@@ -323,13 +318,13 @@ class LocalWire(WireProtocol):
 
     def _on_speech_ended(self, event: dict[str, Any], now: float) -> None:
         """Recognition has begun; who waits for a reply waits for the caller's words first."""
-        self._utterances[event["item"]] = now
+        self._turns.ended(event["item"], now)
         self._effects.append(
             UserSpeechEnded(vendor=self.vendor, item_id=event["item"], at_ms=event["at_ms"])
         )
 
     def _on_transcript(self, event: dict[str, Any], now: float) -> None:
-        self._utterances.pop(event["item"], None)
+        wanted = self._turns.known(event["item"])
         text: str = event["text"]
         if event["answered"]:
             self._memory.caller_said(text)
@@ -337,18 +332,11 @@ class LocalWire(WireProtocol):
             self._effects.append(
                 UserTranscript(vendor=self.vendor, text=text, final=True, item_id=event["item"])
             )
-        if event["answered"] and self._is_to_be_answered(event["item"]):
+        if event["answered"] and wanted and (self._manual or self._responds):
             self._ask(now)
-        if not self._utterances:
+        if not self._turns.are_open:
             self._arbiter.caller_stopped(now, answered_by_vendor=False)
             self._reply_next(now)
-
-    def _is_to_be_answered(self, item_id: str) -> bool:
-        if not self._manual:
-            return self._responds
-        given_up = item_id in self._given_up
-        self._given_up.discard(item_id)
-        return not given_up
 
     # The reply
 
