@@ -236,6 +236,37 @@ async def test_nothing_is_withheld_silently(server: Server) -> None:
     assert "content_filter" in str(await _fails(server))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        DONE,
+        event(end="stop"),
+        event("**") + event(" ") + DONE,
+        event("<think>for too long") + event(end="length") + DONE,
+        b'data: {"choices": [{"delta": {"content": [{"type": "text", "text": "Hi."}]}}]}\n\n'
+        + DONE,
+    ],
+)
+async def test_a_caller_who_waits_for_an_answer_is_not_met_with_silence(
+    server: Server, said: bytes
+) -> None:
+    server.stream(said)
+    error = await _fails(server)
+    assert (error.kind, error.retryable) == (ErrorKind.VENDOR, True)
+    assert "without a word" in str(error)
+
+
+async def test_a_model_need_not_add_anything_to_what_a_tool_did(server: Server) -> None:
+    server.stream(event(end="stop") + DONE)
+    call = CallTool(call_id="c", name="hang_up", arguments={})
+    history = [
+        Message(role="assistant", text="Bye.", calls=(call,)),
+        Message(role="tool", text="", call_id="c"),
+    ]
+    async with _replier(server) as replier:
+        assert await _said(replier, TurnRequest(history=history)) == []
+
+
 @pytest.mark.parametrize("said", [b"", event("Hello. How")])
 async def test_silence_ends(server: Server, said: bytes) -> None:
     server.stream(said, then="silence")

@@ -174,6 +174,18 @@ async def test_new_instructions_reach_the_next_request(server: Server, recorder:
     assert second == {"role": "system", "content": "Be brief.\n\nSay good bye."}
 
 
+@pytest.mark.parametrize(("wanted", "asked"), [(None, 0.3), (0, 0.3), (0.7, 0.7), (5, 2.0)])
+async def test_the_temperature_of_the_application_wins(
+    server: Server, recorder: Recorder, wanted: float | None, asked: float
+) -> None:
+    server.stream(HELLO)
+    credential = {"chatTemperature": 0.3}
+    async with agent_of(server.url, recorder, credential=credential, temperature=wanted) as agent:
+        await agent.send_text("hi")
+        await recorder.wait_for(AssistantTurnEnd)
+    assert server.bodies[0]["temperature"] == asked
+
+
 def _no_server(_: Server) -> str:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -100,6 +100,24 @@ def test_spoken_text_is_on_one_line() -> None:
     assert spoken_text("# Title\n* a\n> b") == "Title a b"
 
 
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("A\x00 b\x07ad.\x1b[0m", "A bad.[0m"),
+        ("Half a \ud83d face", "Half a \N{REPLACEMENT CHARACTER} face"),
+        ("A \ud83d\ude00 face", "A \N{GRINNING FACE} face"),
+        ("\N{THUMBS UP SIGN}", "\N{THUMBS UP SIGN}"),
+        ("سی\N{ZERO WIDTH NON-JOINER}ب", "سی\N{ZERO WIDTH NON-JOINER}ب"),
+        ("**", ""),
+        (" ... ", ""),
+        ("---", ""),
+    ],
+)
+def test_what_cannot_be_spoken_or_written_down_is_left_out(text: str, spoken: str) -> None:
+    assert spoken_text(text) == spoken
+    spoken_text(text).encode()
+
+
 def _delta(**delta: Any) -> str:
     return json.dumps({"choices": [{"index": 0, "delta": delta}]})
 

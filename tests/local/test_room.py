@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,14 +21,16 @@ from realtime_core import (
     SemanticVAD,
     ServerVAD,
     SessionClose,
+    UserSpeechEnded,
     UserSpeechStarted,
     new_agent_from_credential,
 )
 from realtime_core.agent import Agent
 from realtime_core.testing.recorder import Recorder, push, say
 from realtime_core.testing.speech import silence, speech_like
-from realtime_local.engines import Heard
+from realtime_local.engines import CallTool, Heard, Say, SynthesisError, TurnRequest
 from tests.local.doubles import RATE_HZ, Deaf, Humming, Told
+from tests.local.sounds import needs_espeak_library, needs_flite
 
 
 def agent_of(
@@ -47,6 +50,12 @@ def agent_of(
         disable_server_vad=options.disable_server_vad,
     )
     return new_agent_from_credential({"provider": "local"}, changed)
+
+
+class NoRate(Humming):
+    """Says no rate."""
+
+    sample_rate_hz: Any = "16000"
 
 
 class Failing:
@@ -116,6 +125,22 @@ async def test_a_replier_that_fails_is_apologised_for_aloud(
     assert "no idea" in caplog.text
 
 
+async def test_a_replier_whose_own_work_is_cancelled_has_failed() -> None:
+    class Cancelling(Told):
+        async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
+            work = asyncio.ensure_future(asyncio.sleep(10))
+            work.cancel()
+            await work
+            yield Say(text="never")
+
+    recorder = Recorder()
+    async with agent_of(recorder, replier=Cancelling()) as agent:
+        await agent.create_response()
+        end = await recorder.wait_for(AssistantTurnEnd)
+    assert end.status == "failed"
+    assert [text.text for text in recorder.of(AssistantText) if text.final] == ["Sorry."]
+
+
 async def test_a_detector_that_fails_ends_the_session_and_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -127,6 +152,86 @@ async def test_a_detector_that_fails_ends_the_session_and_says_why(
     assert error.fatal
     assert "detector" in str(error.error)
     assert "no ear" in caplog.text
+
+
+async def test_the_words_of_a_speech_engine_that_failed_are_told() -> None:
+    class Hoarse(Humming):
+        def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+            raise SynthesisError("hoarse: no such voice")
+
+    recorder = Recorder()
+    async with agent_of(recorder, synthesiser=Hoarse()) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantTurnEnd)
+    assert str(recorder.of(ErrorEvent)[0].error) == "hoarse: no such voice"
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("flite", marks=needs_flite),
+        pytest.param("espeak-library", marks=needs_espeak_library),
+    ],
+)
+def test_a_voice_that_is_not_there_refuses_the_start(engine: str) -> None:
+    cfg = {"provider": "local", "synthesiser": engine, "recogniser": "tests.local.doubles:Deaf"}
+    agent = new_agent_from_credential(cfg, Options(voice="alloy"))
+    with pytest.raises(ConfigError, match="voice 'alloy' cannot be used: "):
+        asyncio.run(agent.start())
+
+
+@pytest.mark.parametrize("part", ["detector", "recogniser"])
+async def test_what_a_factory_made_is_checked_at_the_start(part: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\['{part}'\]: expected an object with .*str has no"):
+        await agent_of(Recorder(), None, **{part: lambda *_: "nothing"}).start()
+
+    def broken(*_: object) -> Any:
+        raise KeyError("a secret")
+
+    with pytest.raises(ConfigError, match=r"its factory failed: KeyError$"):
+        await agent_of(Recorder(), None, **{part: broken}).start()
+
+
+async def test_replies_in_text_alone_are_not_spoken_and_remembered_whole() -> None:
+    recorder, replier = Recorder(), Told()
+    options = Options(on_event=recorder, modalities=["text"], vendor={"replier": replier})
+    cfg = {"provider": "local", "synthesiser": "no.such:voice"}  # none is looked for
+    async with new_agent_from_credential(cfg, options) as agent:
+        replier.hold = True
+        await agent.send_text("hello")
+        await recorder.wait_for(AssistantText, 2)
+        await agent.cancel()
+        await agent.send_text("and now?")
+        await recorder.wait_for(AssistantTurnEnd, 2)
+    assert not recorder.of(AssistantAudio)
+    cut, whole = (text.text for text in recorder.of(AssistantText) if text.final)
+    assert cut.startswith("This is what I have to say about that. And")
+    assert whole == "This is what I have to say about that. Thank you."
+    assert replier.requests[1].history[1].text == cut
+
+
+async def test_a_voice_waits_for_a_loop_that_is_busy() -> None:
+    class Counting(Humming):
+        given = 0
+
+        def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+            for _ in range(500):
+                self.given += 1
+                yield speech_like(20, RATE_HZ)
+
+    recorder, voice = Recorder(), Counting()
+    most = 0
+
+    def look(event: Event) -> None:
+        nonlocal most
+        if isinstance(event, AssistantAudio):
+            most = max(most, voice.given - len(recorder.of(AssistantAudio)))
+
+    recorder.also = look
+    async with agent_of(recorder, synthesiser=voice) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantAudio, 500)
+    assert most <= 20
 
 
 class Slow:
@@ -152,6 +257,34 @@ async def test_a_slow_detector_judges_off_the_event_loop() -> None:
     (started,) = recorder.of(UserSpeechStarted)
     assert started.at_ms is not None
     assert abs(started.at_ms - 200) <= 32
+
+
+class Held(Slow):
+    """Judges nothing before it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.asked = threading.Event()
+
+    def is_speech(self, frame: bytes) -> bool:
+        self.asked.set()
+        self.may.wait(5)
+        return any(frame)
+
+
+async def test_clearing_waits_for_the_frames_that_are_being_judged() -> None:
+    recorder, detector, replier = Recorder(), Held(), Told()
+    async with agent_of(recorder, detector=lambda: detector, replier=replier) as agent:
+        await agent.push_audio(speech_like(320, RATE_HZ))
+        assert await asyncio.to_thread(detector.asked.wait, 5)
+        await agent.push_audio(speech_like(320, RATE_HZ))
+        await agent.clear_input_audio()
+        detector.may.set()
+        await recorder.wait_for(UserSpeechEnded)
+        assert not replier.requests
+        await say(agent, lambda: bool(recorder.of(AssistantTurnEnd)))
+    assert len(recorder.of(UserSpeechStarted)) == len(recorder.of(UserSpeechEnded)) == 2
+    assert len(replier.requests) == 1
 
 
 class Endless(Humming):
@@ -197,6 +330,30 @@ async def test_closing_frees_the_replier_and_the_threads() -> None:
     assert threading.active_count() <= before
 
 
+async def test_a_reply_that_will_not_end_keeps_nobody_from_closing() -> None:
+    class Stubborn(Told):
+        ended = asyncio.Event()
+
+        async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
+            yield Say(text="And another thing.")
+            while not self.ended.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self.ended.wait()
+
+    before = threading.active_count()
+    recorder, replier = Recorder(), Stubborn()
+    async with agent_of(recorder, replier=replier) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantAudio)
+    assert replier.closed
+    replier.ended.set()
+    for _ in range(100):
+        if threading.active_count() <= before:
+            break
+        await asyncio.sleep(0.02)
+    assert threading.active_count() <= before
+
+
 async def test_a_missing_engine_refuses_the_start_and_leaves_nothing() -> None:
     def missing(grammar: str | None) -> Any:
         raise ConfigError("recogniser: install it")
@@ -218,6 +375,29 @@ async def test_a_missing_engine_refuses_the_start_and_leaves_nothing() -> None:
         ({}, Options(vad=SemanticVAD()), "semantic"),
         ({}, Options(vad=ServerVAD(idle_timeout_ms=5000)), "idle timeout"),
         ({}, Options(vendor={"ear": 1}), "Options.vendor"),
+        ({"replier": "scrpt"}, Options(), "credential.replier: expected script, chat, parrot or a"),
+        (
+            {"replier": "os:getcwd"},
+            Options(),
+            "'os:getcwd': expected an object with reply, phrases",
+        ),
+        ({"replier": "math:sqrt"}, Options(), "'math:sqrt': its factory failed: TypeError"),
+        ({"script": " "}, Options(), "credential.script: expected the path of a file, or"),
+        ({"synthesiser": "flit"}, Options(), "credential.synthesiser: expected flite, espeak-ng"),
+        ({"synthesiser": "math:pi"}, Options(), "'math:pi': expected a factory"),
+        ({"synthesiser": f"{__name__}:NoRate"}, Options(), "as its sample_rate_hz"),
+        ({"detector": "webrt"}, Options(), "credential.detector: expected webrtc, silero or a"),
+        ({"detector": "math:pi"}, Options(), "expected a factory, called once a session"),
+        ({"recogniser": "sphinx"}, Options(), "credential.recogniser: expected a name like"),
+        ({}, Options(vendor={"replier": 42}), r"vendor\['replier'\]: expected an object with"),
+        ({}, Options(vendor={"synthesiser": 42}), r"vendor\['synthesiser'\]: expected an object"),
+        ({}, Options(vendor={"detector": 42}), r"vendor\['detector'\]: expected a factory"),
+        ({}, Options(vendor={"recogniser": "x"}), r"vendor\['recogniser'\]: expected a factory"),
+        ({}, Options(vad=ServerVAD(threshold=0.5)), "threshold: expected 0, 1, 2 or 3"),
+        ({"detector": "silero"}, Options(vad=ServerVAD(threshold=2)), "between 0 and 1"),
+        ({}, Options(vad=ServerVAD(silence_ms=0)), "silence_ms: expected 100 to 10000"),
+        ({}, Options(vad=ServerVAD(silence_ms=40_000)), "silence_ms: expected 100 to 10000"),
+        ({}, Options(vad=ServerVAD(prefix_padding_ms=6000)), "prefix_padding_ms: expected 0 to"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_starts(

@@ -150,10 +150,46 @@ BROKEN = {
         "letters only",
     ),
     "value twice": (
-        '[slots.n]\nkind = "list"\n[slots.n.values]\na = "x"\nb = "X"\n' + INTENT,
-        3,
-        "expected 'X' to mean one value only",
+        '[slots.n]\nkind = "list"\n[slots.n.values]\na = "x"\nb = ["y",\n"X"]\n' + INTENT,
+        6,
+        "slots.n.values.b[2]: expected 'X' to mean one value only",
     ),
+    "value form": (
+        '[slots.n]\nkind = "list"\n[slots.n.values]\na = "x"\nb = "5 o"\n' + INTENT,
+        5,
+        "slots.n.values.b: expected words of letters only",
+    ),
+    "slot answer": (
+        SLOT + 'answers = "no"\n' + INTENT,
+        4,
+        "slots.n.answers: expected {n} in every",
+    ),
+    "date": (
+        '[intents.a]\nphrases="a"\n[intents.a.tool]\nname="x"\narguments.b = [{ c = 2026-11-01 }]\n',
+        5,
+        "intents.a.tool.arguments.b[1].c: expected a string, a number, true or false, got a date or time",
+    ),
+    "no number": (
+        '[intents.a]\nphrases="a"\n[intents.a.tool]\nname="x"\narguments = { b = nan }\n',
+        5,
+        "intents.a.tool.arguments.b: expected a number that is one, got nan",
+    ),
+    "failed of nothing": (
+        INTENT + 'hang_up = false\nfailed = "x"\n',
+        5,
+        "expected only beside hang_up or transfer",
+    ),
+    "pronunciation": (
+        INTENT + "[pronunciations]\ngnocchi = 'N Y OW1 K IY'\n",
+        5,
+        "pronunciations.gnocchi: expected ARPAbet phones without stress, like 'HH AH L OW', got 'OW1'",
+    ),
+    "pronunciation of a number": (
+        INTENT + "[pronunciations]\n'7up' = 'S'\n",
+        5,
+        "pronunciations.7up: expected a word of letters only",
+    ),
+    "pronunciations type": ("pronunciations = 1\n" + INTENT, 1, "expected a table"),
     "slot answers": (
         SLOT + 'answers = ["{n}", "no"]\n' + INTENT,
         4,

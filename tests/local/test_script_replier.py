@@ -179,8 +179,7 @@ async def test_missing_slots_are_asked_for_in_order() -> None:
 
 async def test_one_answer_may_fill_several_slots() -> None:
     talk = _talk()
-    assert await talk.say("book on friday") == "How many?"
-    assert await talk.say("book for four") == "Which day?"  # begun anew
+    assert await talk.say("book for four") == "Which day?"
     assert await talk.say("saturday for five") == "A moment for five."
 
 
@@ -266,3 +265,101 @@ async def test_a_table_is_booked_from_greeting_to_good_bye() -> None:
     )
     assert (await talk.say("can you repeat that please")).startswith("Your table for two is booked")
     assert await talk.say("good bye") == "Thank you for your call. Good bye."
+
+
+ASKING = """
+fallback = "Pardon?"
+
+[slots.people]
+kind = "number"
+to = 9
+answers = "for {people}"
+
+[slots.day]
+kind = "list"
+values = ["monday", "friday"]
+answers = "on {day}"
+
+[intents.book]
+phrases = ["book a table [for {people}] [on {day}]", "a table [for {people}] [on {day}]"]
+ask.people = "How many?"
+ask.day = "Which day?"
+[intents.book.tool]
+name = "book"
+arguments = { people = "{people}", day = "{day}" }
+after = "Booked."
+
+[intents.menu]
+phrases = "the menu"
+answer = "Soup."
+"""
+BOOK = Tool(name="book")
+
+
+def _asking(*history: Message) -> Conversation:
+    talk = Conversation(ScriptReplier(parse_script(ASKING)), tools=[BOOK])
+    talk.history += history
+    return talk
+
+
+def _user(text: str) -> Message:
+    return Message(role="user", text=text)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (["book a table", "for two", "on friday"], ""),  # one sentence with pauses in it
+        (["book a table", "for two"], "Which day?"),
+        (["book a table", "", "hm"], "How many?"),
+        (["the menu", "book a table"], "Soup. How many?"),
+        (["book a table", "a table"], "How many?"),
+        (["the menu", "the menu"], "Soup."),
+        (["", "hm", ""], "Pardon?"),
+    ],
+)
+async def test_what_was_said_since_the_last_reply_is_answered_together(
+    said: list[str], answer: str
+) -> None:
+    talk = _asking(*map(_user, said[:-1]))
+    assert await talk.say(said[-1]) == answer
+    if not answer:
+        assert talk.calls[0].arguments == {"people": 2, "day": "friday"}
+
+
+async def test_who_says_their_wish_again_with_more_does_not_lose_what_they_said_first() -> None:
+    talk = _asking()
+    assert await talk.say("book a table on friday") == "How many?"
+    assert await talk.say("a table for two") == ""
+    assert talk.calls[0].arguments == {"people": 2, "day": "friday"}
+
+
+async def test_the_answer_of_a_tool_is_told_wherever_it_stands() -> None:
+    talk = _asking()
+    await talk.say("book a table for two on friday")
+    talk.history += [
+        Message(role="tool", text="{}", call_id=talk.calls[0].call_id),
+        Message(role="assistant", text="Something else."),
+    ]
+    assert await talk.say("hm") == "Booked. Pardon?"
+    assert await talk.say("the menu") == "Soup."
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "answer"),
+    [
+        ("the menu", "book a table", "How many?"),  # who cut in wants something else
+        ("the menu", "", "Soup."),  # a cough
+        ("the menu", "hm", "Pardon?"),
+        ("the menu", "the menu", "Soup."),
+        ("book a table", "for two", "Which day?"),
+        ("book a table", "on friday", "How many?"),
+    ],
+)
+async def test_of_a_reply_that_nobody_heard_the_question_is_taken_up_with_what_came_then(
+    first: str, then: str, answer: str
+) -> None:
+    talk = _asking()
+    await talk.say(first)
+    del talk.history[1:]  # cut before its first sound
+    assert await talk.say(then) == answer

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
+import time
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from threading import Thread
@@ -246,6 +248,8 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("realtime_local.espeak.find_spec", none)
+    shared = SYNTHESISERS["espeak-library"]
+    shared.cache_clear()  # type: ignore[attr-defined]  # as in a process where it was not needed yet
 
 
 @pytest.mark.usefixtures("nothing_installed")
@@ -274,6 +278,11 @@ def test_the_first_engine_found_is_taken(tmp_path: Path, there: str) -> None:
     assert find_synthesiser().name == there
 
 
+@needs_espeak_library
+def test_sessions_share_the_processes_of_the_library() -> None:
+    assert find_synthesiser("espeak-library") is find_synthesiser("espeak-library")
+
+
 def test_an_engine_of_ones_own_by_name() -> None:
     assert find_synthesiser(f"{__name__}:Own").name == "own"
     with pytest.raises(ConfigError, match="expected flite, espeak-ng, espeak-library or 'package"):
@@ -288,3 +297,96 @@ def test_the_process_alone_needs_only_the_standard_library() -> None:
         capture_output=True, check=False,
     )  # fmt: skip
     assert b"OSError" in done.stderr
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime_local.watchdog.SILENCE_LIMIT_S", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("said", [b"", wav(b"")[:20], wav(b"abcd")])
+def test_a_command_that_hangs_is_ended(tmp_path: Path, said: bytes) -> None:
+    before = set(children_of(os.getpid()))
+    body = f"out.write({said!r}); out.flush(); time.sleep(60)"
+    with pytest.raises(SynthesisError, match="espeak-ng was silent"):
+        list(EspeakSynthesiser(program(tmp_path, body)).speak("Hello.", None))
+    assert set(children_of(os.getpid())) - before == set()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_is_slow_to_listen_ends_nothing(tmp_path: Path) -> None:
+    body = f"out.write({wav(b'ab' * 5000)!r})"
+    speech = EspeakSynthesiser(program(tmp_path, body)).speak("Hello.", None)
+    heard = next(speech)
+    time.sleep(0.5)  # longer than the engine may take
+    assert len(heard + b"".join(speech)) == 10_000
+
+
+def test_a_command_without_an_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime_local.command._LONGEST_S", 1)
+    body = f"out.write({wav(b'')!r})\nwhile True: out.write(bytes(4096))"
+    with pytest.raises(SynthesisError, match="does not come to an end"):
+        list(EspeakSynthesiser(program(tmp_path, body)).speak("Hello.", None))
+
+
+@needs_espeak_library
+@pytest.mark.usefixtures("impatient")
+def test_a_process_that_hangs_is_ended() -> None:
+    engine = EspeakLibrarySynthesiser()
+    expected = b"".join(engine.speak("Hello.", None))
+    os.kill(engine._idle[0]._process.pid, signal.SIGSTOP)
+    with pytest.raises(SynthesisError, match="was silent"):
+        list(engine.speak("Hello.", None))
+    assert engine._idle == []
+    assert b"".join(engine.speak("Hello.", None)) == expected
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"nonsense\\n", "nonsense"),
+        (b"chunk\\n", "nonsense"),
+        (b"chunk -5\\n", "nonsense"),
+        (b"chunk 99999999999\\n", "nonsense"),
+        (b"x" * 5000, "nonsense"),
+        (b"chunk 10\\nab", "died"),
+        (b"error no such voice\\n", "no such voice"),
+    ],
+)
+def test_a_process_that_talks_nonsense_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, told: str
+) -> None:
+    pretends = program(tmp_path, "")
+    Path(pretends).write_text(
+        "import sys\nout = sys.stdout.buffer\nout.write(b'ready 22050\\n'); out.flush()\n"
+        f"sys.stdin.readline(); out.write(b'{said.decode()}')\n"
+    )
+    monkeypatch.setattr("realtime_local.espeak_process.__file__", pretends)
+    worker = EspeakWorker(tmp_path, 22050)
+    with pytest.raises(SynthesisError, match=told):
+        list(worker.speak("Hello.", "en-us", 160))
+    assert not worker.is_ready
+    worker.stop()
+
+
+@needs_espeak_library
+def test_the_process_ends_with_its_parent() -> None:
+    lives = (
+        "from realtime_local.espeak import EspeakLibrarySynthesiser as E\n"
+        "import os, signal\n"
+        "e = E(); list(e.speak('Hello.', None)); print(e._idle[0]._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    parent = subprocess.run([sys.executable, "-c", lives], capture_output=True, text=True)
+    pid = int(parent.stdout)
+    for _ in range(500):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return  # over; only nobody has fetched it
+        time.sleep(0.01)
+    pytest.fail("it lives on")

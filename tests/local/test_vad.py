@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 from realtime_core.errors import ConfigError
@@ -77,7 +78,17 @@ def test_speech_from_the_first_moment_is_heard() -> None:
 
 def test_levels() -> None:
     assert level_of(b"") == 0.0
-    assert level_of((-300).to_bytes(2, "little", signed=True) * 9) == 300.0
+    loud = (-300).to_bytes(2, "little", signed=True) + (300).to_bytes(2, "little")
+    assert level_of(loud * 9) == 300.0
+    assert level_of(b"\x10\x20" * 9) == 0.0  # what is constant is not heard
+
+
+@pytest.mark.parametrize("offset", [-4000, 1000])
+def test_a_constant_in_the_signal_hides_nobody(offset: int) -> None:
+    pcm = silence(1000) + spoken("what time is it") + silence(600)
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64) / 4 + offset
+    outcomes = heard(WebrtcDetector(), samples.astype("<i2").tobytes())
+    assert [type(outcome) for outcome in outcomes] == [SpeechBegan, SpeechEnded]
 
 
 @pytest.mark.parametrize("aggressiveness", [-1, 4])

@@ -71,6 +71,10 @@ class Talk:
         return self
 
     def sentence(self, text: str, ms: int, reply: int = 1) -> Talk:
+        return self.begin(text, ms, reply).say("said", reply=reply)
+
+    def begin(self, text: str, ms: int, reply: int = 1) -> Talk:
+        """Some of the audio of a sentence."""
         return self.say("say", reply=reply, text=text).audio(ms, reply)
 
     def done(self, reply: int = 1, status: str = "completed") -> Talk:
@@ -308,6 +312,33 @@ def test_manual_turns_are_committed_recognised_and_answered() -> None:
     assert [type(effect) for effect in talk.told()] == [UserTranscript]
 
 
+def test_a_committed_turn_that_is_cancelled_is_heard_and_not_answered() -> None:
+    talk = Talk(disable_server_vad=True)
+    talk.wire.audio_frame(bytes(32 * 120))
+    talk.wire.commit_input_audio(talk.now)
+    talk.wire.cancel(None, talk.now)
+    talk.heard("hello", "turn_1")
+    assert talk.sent("reply") == []
+    talk.wire.audio_frame(bytes(32 * 120))
+    talk.wire.commit_input_audio(talk.now)
+    talk.heard("are you there", "turn_2")
+    (request,) = talk.sent("reply")
+    assert [line["text"] for line in request["history"]] == ["hello", "are you there"]
+
+
+def test_turns_committed_one_behind_the_other_are_answered_once() -> None:
+    talk = Talk(disable_server_vad=True)
+    for _ in range(2):
+        talk.wire.audio_frame(bytes(32 * 120))
+        talk.wire.commit_input_audio(talk.now)
+    talk.heard("hello", "turn_1")
+    assert talk.sent("reply") == []
+    talk.heard("are you there", "turn_2")
+    assert len(talk.sent("reply")) == 1
+    talk.sentence("Yes.", 300).done()
+    assert talk.sent("reply") == []
+
+
 def test_a_turn_that_is_cleared_in_mid_speech_is_not_answered() -> None:
     talk = Talk()
     talk.speech()
@@ -367,3 +398,52 @@ def test_the_end_of_the_engine_room_is_fatal() -> None:
     assert isinstance(told[0], ErrorEvent)
     assert isinstance(told[0].error, SessionLostError)
     assert isinstance(told[1], SessionClose)
+
+
+def test_what_comes_while_a_reply_is_thought_of_comes_behind_it() -> None:
+    talk = Talk()
+    talk.turn("go")
+    talk.sent("reply")
+    talk.wire.send_text("wait", True, talk.now)  # before the reply's first word
+    talk.sentence("Gone.", 400).done()
+    (request,) = talk.sent("reply")
+    lines = [(line["role"], line["text"]) for line in request["history"]]
+    assert lines == [("user", "go"), ("assistant", "Gone."), ("user", "wait")]
+    assert not request["is_greeting"]
+
+
+def test_a_reply_to_tools_is_no_greeting() -> None:
+    talk = Talk()
+    talk.turn("book")
+    talk.say("call", reply=1, call_id="c1", name="book", arguments={}).done()
+    talk.turn("hello?", "u2")
+    talk.sent()
+    talk.wire.send_tool_result("c1", "done", talk.now)  # reply 2 knows nothing of it
+    talk.sentence("I am here.", 400, 2).done(2)
+    (request,) = talk.sent("reply")
+    assert [line["role"] for line in request["history"]] == [
+        "user", "assistant", "user", "assistant", "tool",
+    ]  # fmt: skip
+    assert not request["is_greeting"]
+
+
+def test_of_a_sentence_whose_audio_is_still_coming_only_the_words_that_were_heard_are_kept() -> (
+    None
+):
+    talk = Talk()
+    talk.turn("go").sentence("One two.", 700)
+    talk.begin("Three four five six.", 360)  # of 1400 ms or so
+    talk.wait(1.06)
+    talk.speech("u2").wait(0.2)
+    assert talk.heard("stop", "u2").sent("reply")[-1]["history"][1]["text"] == (
+        "One two. Three ..."
+    )
+
+
+def test_a_whole_sentence_that_was_heard_stays_whole_however_slowly_the_next_comes() -> None:
+    talk = Talk()
+    talk.turn("go").sentence("One two three.", 700)
+    talk.wait(2)
+    talk.wire.cancel(700, talk.now)
+    talk.sent()
+    assert talk.remembered()[1] == ("assistant", "One two three.")

@@ -13,6 +13,8 @@ __all__ = ["Memory"]
 
 _MOST_LINES = 400
 _ROUNDING_MS = 5.0
+_MS_A_WORD = 350
+"""What is left of a sentence whose audio is still coming is reckoned by: some 170 words a minute."""
 
 
 @define
@@ -21,6 +23,17 @@ class _Piece:
 
     text: str
     spoken_ms: float = 0.0
+    is_whole: bool = False
+    """All of its audio has come."""
+
+    @property
+    def whole_ms(self) -> float:
+        """How long it takes to say, as far as is known."""
+        return (
+            self.spoken_ms
+            if self.is_whole
+            else max(self.spoken_ms, _MS_A_WORD * len(self.text.split()))
+        )
 
 
 @define
@@ -66,6 +79,10 @@ class Memory:
         """Add the answer to a call."""
         self._add(_Line("tool", output, call_id=call_id))
 
+    def reply_began(self, item_id: str) -> None:
+        """Add an assistant's item; what comes from now on comes behind it, for it is no answer to that."""
+        self._item(item_id)
+
     def began_saying(self, item_id: str, text: str) -> None:
         """Add a sentence to an assistant's item."""
         self._item(item_id).pieces.append(_Piece(text))
@@ -75,6 +92,12 @@ class Memory:
         line = self._find(item_id)
         if line is not None and line.pieces:
             line.pieces[-1].spoken_ms += ms
+
+    def said(self, item_id: str) -> None:
+        """Note that the sentence begun last has all of its audio."""
+        line = self._find(item_id)
+        if line is not None and line.pieces:
+            line.pieces[-1].is_whole = True
 
     def called(self, item_id: str, call_id: str, name: str, arguments: Mapping[str, Any]) -> None:
         """Add a call to an assistant's item."""
@@ -98,9 +121,9 @@ class Memory:
         for piece in line.pieces:
             if left_ms <= 0:
                 break
-            if piece.spoken_ms > left_ms + _ROUNDING_MS:
+            if piece.whole_ms > left_ms + _ROUNDING_MS:
                 words = piece.text.split()
-                share = left_ms / piece.spoken_ms
+                share = left_ms / piece.whole_ms
                 text = " ".join(words[: int(len(words) * share)])
                 if text:
                     kept.append(_Piece(f"{text} ...", left_ms))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -15,14 +15,22 @@ from realtime_core.credentials import load_credential
 from realtime_core.errors import ConfigError
 from realtime_core.options import Options, SemanticVAD, ServerVAD
 from realtime_local._config import LocalConfig
+from realtime_local._parts import (
+    OBJECTS,
+    detector_of,
+    recogniser_of,
+    replier_of,
+    synthesiser_of,
+    voice_check,
+)
 from realtime_local._wire import LOCAL, LocalWire
-from realtime_local.engines import MODEL_RATE_HZ, Recogniser, Replier, SpeechDetector, Synthesiser
-from realtime_local.loading import load_object
+from realtime_local.engines import MODEL_RATE_HZ
 
 __all__ = ["LocalProvider", "provide"]
 
 _SLUG = "local"
-_OBJECTS = ("detector", "recogniser", "replier", "synthesiser")
+_SILENCE_MS = (100, 10_000)
+_PADDING_MS = (0, 5000)
 _log = logging.getLogger("realtime_local")
 
 
@@ -49,19 +57,17 @@ class LocalProvider:
             ConfigError: The credential or an option is wrong, or an engine is missing: says what to install.
         """
         config = load_credential(LocalConfig, credential)
-        unknown = sorted(set(options.vendor) - set(_OBJECTS))
+        unknown = sorted(set(options.vendor) - set(OBJECTS))
         if unknown:
             raise ConfigError(
-                f"Options.vendor: expected engines by {', '.join(_OBJECTS)}, got {', '.join(unknown)}"
+                f"Options.vendor: expected engines by {', '.join(OBJECTS)}, got {', '.join(unknown)}"
             )
-        _check_options(options)
-        given = options.vendor
-        replier: Replier = given.get("replier") or _replier(config)
-        synthesiser: Synthesiser = given.get("synthesiser") or _synthesiser(config)
-        detector: Callable[[], SpeechDetector] = given.get("detector") or _detector(config, options)
-        recogniser: Callable[[str | None], Recogniser] = given.get("recogniser") or _recogniser(
-            config
-        )
+        timing = _checked_timing(config, options)
+        replier = replier_of(config, options)
+        aloud = tuple(options.modalities) != ("text",)
+        synthesiser = synthesiser_of(config, options) if aloud else None
+        detector = detector_of(config, options)
+        recogniser = recogniser_of(config, options, replier)
 
         from realtime_core.backends.soxr import SoxrResampler
         from realtime_core.log import SessionLog
@@ -69,12 +75,12 @@ class LocalProvider:
         from realtime_local._listener import Listener
         from realtime_local._room import EngineRoom, Engines
 
-        vad = options.vad if isinstance(options.vad, ServerVAD) else ServerVAD()
-        timing = {"silence_ms": vad.silence_ms, "prefix_padding_ms": vad.prefix_padding_ms}
-        chosen = {name: ms for name, ms in timing.items() if ms is not None}
+        session_id = f"local_{uuid4().hex[:12]}"
+        log = SessionLog("realtime_local", _SLUG)
+        log.session_id = session_id
 
         def listen() -> Listener:
-            return Listener(None if options.disable_server_vad else detector(), **chosen)
+            return Listener(None if options.disable_server_vad else detector(), **timing)
 
         room = EngineRoom(
             Engines(
@@ -82,91 +88,45 @@ class LocalProvider:
                 recogniser=recogniser,
                 replier=replier,
                 synthesiser=synthesiser,
+                check_voice=voice_check(config, options, synthesiser) if synthesiser else None,
                 voice=options.voice or config.voice,
                 tools=tuple(options.tools),
                 apology=replier.apology,
             ),
-            SessionLog("realtime_local", _SLUG),
+            log,
         )
         wire = LocalWire(
             vendor=_SLUG,
             options=options,
             instructions=config.instructions,
-            session_id=f"local_{uuid4().hex[:12]}",
-            output_rate_hz=synthesiser.sample_rate_hz,
+            session_id=session_id,
+            output_rate_hz=synthesiser.sample_rate_hz if synthesiser else MODEL_RATE_HZ,
         )
         return SessionAgent(options=options, wire=wire, transport=room, resampler=SoxrResampler)
 
 
-def _check_options(options: Options) -> None:
+def _checked_timing(config: LocalConfig, options: Options) -> dict[str, int]:
+    """Refuse what the local model has not, and give what is chosen of a `Listener`'s figures."""
     if isinstance(options.vad, SemanticVAD):
         raise ConfigError("Options.vad: the local model has no semantic detection")
     if options.vad is not None and options.vad.idle_timeout_ms is not None:
         raise ConfigError("Options.vad.idle_timeout_ms: the local model has no idle timeout")
-    if options.temperature:
-        _log.warning("Options.temperature is left out: it is the chat replier's, chatTemperature")
-
-
-def _replier(config: LocalConfig) -> Replier:
-    match config.replier:
-        case "script":
-            from realtime_local.script_reading import demo_script, load_script
-            from realtime_local.script_replier import ScriptReplier
-
-            shipped = config.script == "restaurant"
-            return ScriptReplier(demo_script() if shipped else load_script(config.script))
-        case "chat":
-            from realtime_local.chat import ChatReplier
-
-            return ChatReplier(
-                base_url=config.chat_base_url,
-                model=config.chat_model,
-                api_key=config.chat_api_key,
-                temperature=config.chat_temperature,
-            )
-        case "parrot":
-            from realtime_local.parrot import ParrotReplier
-
-            return ParrotReplier()
-        case name:
-            made: Replier = load_object(name, "credential.replier")()
-            return made
-
-
-def _synthesiser(config: LocalConfig) -> Synthesiser:
-    if config.synthesiser is not None and ":" in config.synthesiser:
-        made: Synthesiser = load_object(config.synthesiser, "credential.synthesiser")()
-        return made
-    from realtime_local.synthesis import find_synthesiser
-
-    return find_synthesiser(config.synthesiser)
-
-
-def _detector(config: LocalConfig, options: Options) -> Callable[[], SpeechDetector]:
-    from realtime_local.vad import SileroDetector, WebrtcDetector
-
-    threshold = options.vad.threshold if isinstance(options.vad, ServerVAD) else None
-    match config.detector:
-        case "webrtc":
-            aggressiveness = 2 if threshold is None else round(threshold)
-            WebrtcDetector(aggressiveness)  # a wrong threshold shows now, not on a call
-            return lambda: WebrtcDetector(aggressiveness)
-        case "silero":
-            return lambda: SileroDetector(0.5 if threshold is None else threshold)
-        case name:
-            factory: Callable[[], SpeechDetector] = load_object(name, "credential.detector")
-            return factory
-
-
-def _recogniser(config: LocalConfig) -> Callable[[str | None], Recogniser]:
-    if config.recogniser is not None:
-        factory: Callable[[str | None], Recogniser] = load_object(
-            config.recogniser, "credential.recogniser"
-        )
-        return factory
-    from realtime_local.recogniser import SphinxRecogniser
-
-    return SphinxRecogniser
+    if options.temperature and config.replier != "chat":
+        _log.warning("Options.temperature is left out: only the chat replier has one")
+    vad = options.vad if options.vad is not None else ServerVAD()
+    chosen: dict[str, int] = {}
+    for name, (least, most) in {
+        "silence_ms": _SILENCE_MS,
+        "prefix_padding_ms": _PADDING_MS,
+    }.items():
+        ms: float | None = getattr(vad, name)
+        if ms is not None:
+            if not least <= ms <= most:
+                raise ConfigError(
+                    f"Options.vad.{name}: expected {least} to {most} for the local model, got {ms!r}"
+                )
+            chosen[name] = round(ms)
+    return chosen
 
 
 provide: LocalProvider = LocalProvider()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar, final
@@ -32,6 +32,7 @@ from realtime_local._frames import (
 )
 from realtime_local._listener import Listener
 from realtime_local._understanding import Understanding
+from realtime_local._voice import Voice
 from realtime_local.endpointing import SpeechBegan, SpeechEnded, SpeechPaused
 from realtime_local.engines import (
     MODEL_RATE_HZ,
@@ -39,14 +40,16 @@ from realtime_local.engines import (
     Replier,
     Say,
     Synthesiser,
+    SynthesisError,
     TurnRequest,
 )
-from realtime_local.lead import without_lead
 
 __all__ = ["EngineRoom", "Engines"]
 
 T = TypeVar("T")
 _MOST_UNJUDGED_MS = 2000
+_GRACE_S = 0.8
+"""How long a reply, and then its replier, may take to end; together less than a session waits for its close."""
 
 
 @frozen(kw_only=True)
@@ -59,8 +62,10 @@ class Engines:
     """Makes the recogniser for a grammar; may take long."""
     replier: Replier
     """Decides what is answered."""
-    synthesiser: Synthesiser
-    """Speaks."""
+    synthesiser: Synthesiser | None
+    """Speaks; without one replies are text alone."""
+    check_voice: Callable[[], None] | None
+    """Finds out whether it can speak with the voice; may take long."""
     voice: str | None
     """One of the synthesiser's."""
     tools: tuple[Tool, ...]
@@ -87,13 +92,18 @@ class EngineRoom:
         self._wakeup = asyncio.Event()
         self._ended = False
         self._end = ConnectionClosed(1000)
-        # One thread speaks, one judges frames where that is slow; none is started before it is needed.
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="realtime local")
+        # One speaks, one judges frames where that is slow, and a voice that was cut may take its time to notice. None is
+        # started before it is needed.
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime local")
+        voice = engines.synthesiser
+        self._voice = None if voice is None else Voice(voice, engines.voice, self._threads)
         self._ear: Listener | None = None
         self._understanding = Understanding(self._understood, self._not_understood)
         self._listening: asyncio.Task[None] | None = None
         self._unjudged: deque[bytes] = deque()
         self._unjudged_bytes = 0
+        self._is_judging = False
+        self._to_be_cleared = False
         self._judged = asyncio.Event()
         self._replying: tuple[int, asyncio.Task[None]] | None = None
         self._speaks = 0
@@ -116,9 +126,20 @@ class EngineRoom:
         Raises:
             ConfigError: An engine is missing or wrongly set.
         """
-        grammar = self._engines.replier.phrases()
-        self._ear = await self._in_thread(self._engines.listen)
-        await self._understanding.load(lambda: self._engines.recogniser(grammar))
+        engines = self._engines
+        grammar = engines.replier.phrases()
+        check_voice = engines.check_voice or (lambda: None)
+        ear, *others = await asyncio.gather(
+            self._in_thread(engines.listen),
+            self._in_thread(check_voice),
+            self._understanding.load(lambda: engines.recogniser(grammar)),
+            return_exceptions=True,  # or one that fails would leave the others running
+        )
+        for problem in (ear, *others):
+            if isinstance(problem, BaseException):
+                raise problem
+        assert isinstance(ear, Listener)  # noqa: S101 - it is no exception
+        self._ear = ear
 
     def send(self, frame: bytes) -> None:
         """Take a frame of the wire."""
@@ -166,12 +187,14 @@ class EngineRoom:
                 tasks.append(task)
         self._judged.set()
         self._wakeup.set()
-        if tasks:
-            await asyncio.wait(tasks, timeout=2)
         try:
-            await self._engines.replier.close()
+            if tasks:
+                await asyncio.wait(tasks, timeout=_GRACE_S)
+            async with asyncio.timeout(_GRACE_S):
+                await self._engines.replier.close()
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
+            self._ear = None  # its model is freed now, and not when somebody collects the cycle
 
     # The caller
 
@@ -194,14 +217,20 @@ class EngineRoom:
         while self._unjudged:
             pcm = b"".join(self._unjudged)
             self._unjudged.clear()
+            self._is_judging = True
             try:
                 found = await self._in_thread(partial(ear.feed, pcm))
             except Exception as error:  # noqa: BLE001 - a user's engine may raise anything
                 self._die(error)
                 return
+            finally:
+                self._is_judging = False
             self._unjudged_bytes -= len(pcm)
             self._judged.set()
             self._found(found)
+            if self._to_be_cleared:
+                self._to_be_cleared = False
+                self._forget(ear)
 
     def _found(self, found: list[SpeechBegan | SpeechPaused | SpeechEnded]) -> None:
         for event in found:
@@ -232,9 +261,16 @@ class EngineRoom:
             self._understanding.recognise(event["item"], self._ear.take())
 
     def _clear(self, event: dict[str, Any]) -> None:
+        self._unjudged_bytes -= sum(map(len, self._unjudged))
         self._unjudged.clear()
-        self._unjudged_bytes = 0
-        if self._ear is not None and self._ear.clear():  # the utterance under way is forgotten
+        self._judged.set()
+        if self._is_judging:  # in another thread, so that it must have ended first
+            self._to_be_cleared = True
+        elif self._ear is not None:
+            self._forget(self._ear)
+
+    def _forget(self, ear: Listener) -> None:
+        if ear.clear():  # the utterance under way is forgotten
             self._say("speech_ended", item=self._utterance, at_ms=None)
             self._say("transcript", item=self._utterance, text="", answered=False)
 
@@ -283,7 +319,9 @@ class EngineRoom:
                             name=piece.name,
                             arguments=dict(piece.arguments),
                         )
-        except Exception as error:  # noqa: BLE001 - a user's engine may raise anything; the call goes on
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             status = "failed"
             if not isinstance(error, RealtimeError):
                 self._log.exception("the reply failed")
@@ -302,32 +340,11 @@ class EngineRoom:
         if not text.strip():
             return
         self._say("say", reply=number, text=text)
-        voice = self._engines.synthesiser
-        chunks = voice.speak(text, self._engines.voice)
-        # Between sentences the silence is a pause; before the first it is only late.
+        if self._voice is None:
+            return
         first, self._speaks = self._speaks != number, number
-        audible = without_lead(chunks, voice.sample_rate_hz) if first else chunks
-        loop = asyncio.get_running_loop()
-        gone = False
-
-        def pass_on(pcm: bytes) -> None:
-            if not gone:
-                self._put(spoken(number, pcm))
-
-        def run() -> None:
-            try:
-                for pcm in audible:
-                    if gone or self._ended:
-                        return
-                    loop.call_soon_threadsafe(pass_on, pcm)
-            finally:
-                if isinstance(chunks, Generator):  # stops the engine
-                    chunks.close()
-
-        try:
-            await self._in_thread(run)
-        finally:
-            gone = True
+        await self._voice.speak(text, lambda pcm: self._put(spoken(number, pcm)), first=first)
+        self._say("said", reply=number)
 
     # Pieces
 
@@ -339,7 +356,7 @@ class EngineRoom:
         self._wakeup.set()
 
     def _error(self, error: BaseException, what: str) -> None:
-        known = isinstance(error, RealtimeError)
+        known = isinstance(error, (RealtimeError, SynthesisError))
         self._say(
             "error",
             message=str(error) if known else f"{what}: {type(error).__name__}",
@@ -349,3 +366,9 @@ class EngineRoom:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is being cancelled, and not only something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

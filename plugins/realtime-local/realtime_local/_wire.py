@@ -45,6 +45,7 @@ from realtime_core.wire import (
     WireState,
 )
 from realtime_core.wire.barge_in import BargeIn
+from realtime_local._caller import CallerTurns
 from realtime_local._frames import (
     SPOKEN,
     caller_audio,
@@ -63,9 +64,6 @@ ENGINE_SILENCE_LIMIT_S = 30.0
 """How long an engine may be silent over its work before the session ends."""
 MINIMUM_COMMIT_MS = 100
 """The shortest turn that can be committed by hand."""
-
-_SPEAKING = float("inf")
-"""Marks an utterance that goes on: no engine owes anything for it."""
 
 LOCAL = Capabilities(
     truncation=True,
@@ -109,6 +107,7 @@ class LocalWire(WireProtocol):
         self._tenant_instructions = instructions
         self._instructions = options.system_prompt
         self._manual = options.disable_server_vad
+        self._aloud = tuple(options.modalities) != ("text",)
         self._interrupts = options.vad is None or options.vad.interrupt
         self._responds = options.vad is None or options.vad.respond
         self._frames: list[bytes] = []
@@ -119,8 +118,7 @@ class LocalWire(WireProtocol):
         self._barge_in = BargeIn(vendor, self._effects.append, self._cut_memory, truncates=True)
         self._reply: LocalReply | None = None
         self._replies = 0
-        self._utterances: dict[str, float] = {}
-        """Since when each utterance is being heard or recognised."""
+        self._turns = CallerTurns()
         self._uncommitted_bytes = 0
         self._commits = 0
         self._handlers: dict[str, Callable[[dict[str, Any], float], None]] = {
@@ -128,6 +126,7 @@ class LocalWire(WireProtocol):
             "speech_ended": self._on_speech_ended,
             "transcript": self._on_transcript,
             "say": self._on_say,
+            "said": self._on_said,
             "call": self._on_call,
             "done": self._on_done,
             "error": self._on_error,
@@ -162,7 +161,7 @@ class LocalWire(WireProtocol):
         self._uncommitted_bytes = 0
         self._commits += 1
         item_id = f"turn_{self._commits}"
-        self._utterances[item_id] = now
+        self._turns.ended(item_id, now)
         self._arbiter.caller_started(now)  # nobody answers before the words are known
         self._send("commit", item=item_id)
         return True
@@ -185,6 +184,8 @@ class LocalWire(WireProtocol):
     def cancel(self, played_ms: int | None, now: float) -> None:
         """Stop the running reply, forget what was not heard of it, and drop wishes that wait."""
         self._arbiter.forget()
+        if self._manual:
+            self._turns.give_up()
         if self._reply is None and not self._barge_in.audible(now):
             if played_ms is not None:  # a cut by the caller's speech may be waiting for the figure
                 self._barge_in.settle_at(played_ms)
@@ -251,7 +252,7 @@ class LocalWire(WireProtocol):
             self.fail(SessionLostError(what, kind=ErrorKind.STALLED), now)
 
     def _silent_engines(self) -> list[float]:
-        working = [since for since in self._utterances.values() if since != _SPEAKING]
+        working = self._turns.recognised_since()
         if self._reply is not None:
             working.append(self._reply.heard_from_at)
         return [since + ENGINE_SILENCE_LIMIT_S for since in working]
@@ -298,7 +299,7 @@ class LocalWire(WireProtocol):
     # The caller
 
     def _on_speech_started(self, event: dict[str, Any], now: float) -> None:
-        self._utterances[event["item"]] = _SPEAKING
+        self._turns.began(event["item"])
         self._arbiter.caller_started(now)
         interrupts = self._interrupts and (self._reply is not None or self._barge_in.audible(now))
         if interrupts:
@@ -317,13 +318,13 @@ class LocalWire(WireProtocol):
 
     def _on_speech_ended(self, event: dict[str, Any], now: float) -> None:
         """Recognition has begun; who waits for a reply waits for the caller's words first."""
-        self._utterances[event["item"]] = now
+        self._turns.ended(event["item"], now)
         self._effects.append(
             UserSpeechEnded(vendor=self.vendor, item_id=event["item"], at_ms=event["at_ms"])
         )
 
     def _on_transcript(self, event: dict[str, Any], now: float) -> None:
-        self._utterances.pop(event["item"], None)
+        wanted = self._turns.known(event["item"])
         text: str = event["text"]
         if event["answered"]:
             self._memory.caller_said(text)
@@ -331,9 +332,9 @@ class LocalWire(WireProtocol):
             self._effects.append(
                 UserTranscript(vendor=self.vendor, text=text, final=True, item_id=event["item"])
             )
-        if event["answered"] and (self._manual or self._responds):
+        if event["answered"] and wanted and (self._manual or self._responds):
             self._ask(now)
-        if not self._utterances:
+        if not self._turns.are_open:
             self._arbiter.caller_stopped(now, answered_by_vendor=False)
             self._reply_next(now)
 
@@ -357,12 +358,14 @@ class LocalWire(WireProtocol):
         self._reply = LocalReply(self._replies, now)
         parts = (self._tenant_instructions, self._instructions, request.instructions or "")
         history = self._memory.messages()
+        self._memory.reply_began(self._reply.item_id)
+        nothing_to_answer = not history or history[-1].role == "assistant"
         self._send(
             "reply",
             reply=self._replies,
             history=messages_to(history),
             instructions="\n\n".join(part for part in parts if part),
-            is_greeting=not history or history[-1].role == "assistant",
+            is_greeting=nothing_to_answer and request.cause == "application",
         )
 
     def _current(self, number: int, now: float) -> LocalReply | None:
@@ -380,6 +383,11 @@ class LocalWire(WireProtocol):
         fragment = f" {text}" if self._memory.text_of(reply.item_id) else text
         self._memory.began_saying(reply.item_id, text)
         self._effects.append(reply.text(self.vendor, fragment, final=False))
+
+    def _on_said(self, event: dict[str, Any], now: float) -> None:
+        reply = self._current(event["reply"], now)
+        if reply is not None:
+            self._memory.said(reply.item_id)
 
     def _on_audio(self, number: int, pcm: bytes, now: float) -> None:
         reply = self._current(number, now)
@@ -449,7 +457,9 @@ class LocalWire(WireProtocol):
             self._effects.append(reply.text(self.vendor, text, final=True))
         if reply.speaking and status != "cancelled":
             self._effects.append(AudioEnd(reply.item_id, reply.response_id))
-        if not reply.speaking and status == "cancelled":  # nobody heard a word of it
+        if (
+            self._aloud and not reply.speaking and status == "cancelled"
+        ):  # nobody heard a word of it
             self._memory.cut(reply.item_id, 0)
         self._arbiter.ended()
         self._calls.reply_ended(reply.response_id, cut=status == "cancelled")

@@ -85,6 +85,7 @@ class ChatReplier:
         Raises:
             VendorError: The server refused, with its status.
             RealtimeError: It cannot be reached, broke off or was silent for too long.
+            RealtimeError: It had nothing to say to the caller.
             RemoteProtocolError: What it sent is no stream of chat completions, or does not end.
         """
         host = self._endpoint.host
@@ -99,14 +100,16 @@ class ChatReplier:
                         break
             if not stream.is_finished:
                 raise unreachable(f"{host} ended the connection in the middle of its reply")
-            for piece in stream.finish():
+            last = stream.finish()
+            for piece in last:
                 yield piece
             await call.read_out()
         finally:
             call.close()
-        if stream.finish_reason == "content_filter" and not stream.spoke:
+        if not last and not stream.spoke and not _may_be_silent(request):
+            why = f" ({stream.finish_reason})" if stream.finish_reason else ""
             raise RealtimeError(
-                f"{host} withheld its reply (content_filter)", kind=ErrorKind.VENDOR
+                f"{host} ended its reply without a word{why}", kind=ErrorKind.VENDOR, retryable=True
             )
 
     def _sentences(self, stream: ChatStream, data: str) -> list[Say]:
@@ -125,3 +128,8 @@ class ChatReplier:
         if len(self._ids) < _MAX_IDS:
             self._ids.add(call_id)
         return call_id
+
+
+def _may_be_silent(request: TurnRequest) -> bool:
+    """Whether the caller waits for nothing: a model may well have nothing to add to what a tool did."""
+    return bool(request.history) and request.history[-1].role == "tool"

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import IO, Final
 
 from .engines import SynthesisError
+from .watchdog import SILENCE_LIMIT_S, Watchdog
 
 __all__ = ["speak_by_command"]
 
@@ -16,6 +17,9 @@ _CHUNK_BYTES: Final = 4096
 _TOLD_BYTES: Final = 300
 """So much of what a command said last goes into the error."""
 _MAX_HEADER: Final = 64
+_MAX_HEADER_BYTES: Final = 64 * 1024
+_LONGEST_S: Final = 120
+"""What is spoken at once takes some 20 s; a command that goes on for so long has lost its way."""
 _GRACE_S: Final = 1.0
 """How long a command that wrote no WAV has to say why by its exit status."""
 
@@ -33,7 +37,7 @@ def speak_by_command(
         sample_rate_hz: What is wanted; a WAV of another rate is resampled.
 
     Raises:
-        SynthesisError: It cannot be started, fails, or writes something else.
+        SynthesisError: It cannot be started, fails, writes something else, or writes nothing for 10 s.
     """
     with tempfile.TemporaryFile() as told:
         try:
@@ -42,35 +46,45 @@ def speak_by_command(
             )
         except OSError as error:
             raise SynthesisError(f"{name} cannot be started: {error}") from error
-        with process:
+        with process, Watchdog(process) as watchdog:
             try:
-                yield from _samples(name, process, text, sample_rate_hz)
+                yield from _samples(name, process, watchdog, text, sample_rate_hz)
             except BaseException:  # also when the iterator is closed
                 process.kill()
                 raise
+        if watchdog.has_bitten:
+            raise SynthesisError(f"{name} was silent for {SILENCE_LIMIT_S:g} s")
         if process.returncode:
             raise SynthesisError(f"{name} failed with {process.returncode}: {_last_words(told)}")
 
 
 def _samples(
-    name: str, process: subprocess.Popen[bytes], text: bytes | None, sample_rate_hz: int
+    name: str,
+    process: subprocess.Popen[bytes],
+    watchdog: Watchdog,
+    text: bytes | None,
+    sample_rate_hz: int,
 ) -> Iterator[bytes]:
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
     with suppress(BrokenPipeError):  # it failed at once; its exit status says so
         process.stdin.write(text or b"")
         process.stdin.close()
-    rate_hz = _header(process.stdout)
+    out = process.stdout
+    rate_hz = watchdog.wait_for(lambda: _header(out))
     if rate_hz is None:
         with suppress(subprocess.TimeoutExpired):
-            if process.wait(_GRACE_S):
+            if process.wait(_GRACE_S) or watchdog.has_bitten:
                 return  # its exit status says more
         raise SynthesisError(f"{name} wrote something else than a WAV of PCM16 mono")
     from realtime_core.backends.soxr import SoxrResampler
 
     resampler = SoxrResampler(rate_hz, sample_rate_hz) if rate_hz != sample_rate_hz else None
-    half = b""
-    while chunk := process.stdout.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]
+    half, left = b"", _LONGEST_S * rate_hz * 2
+    while chunk := watchdog.wait_for(lambda: out.read1(_CHUNK_BYTES)):  # type: ignore[attr-defined]
+        left -= len(chunk)
+        if left < 0:
+            raise SynthesisError(f"{name} does not come to an end within {_LONGEST_S} s of speech")
         chunk = half + chunk
         half = chunk[len(chunk) // 2 * 2 :]
         whole = chunk[: len(chunk) // 2 * 2]
@@ -90,6 +104,8 @@ def _header(wav: IO[bytes]) -> int | None:
         kind, size = wav.read(4), int.from_bytes(wav.read(4), "little")
         if kind == b"data":
             return rate_hz
+        if size > _MAX_HEADER_BYTES:
+            return None
         body = wav.read(size + size % 2) if kind else b""
         if kind == b"fmt ":
             is_pcm16_mono = body[:4] == b"\x01\0\x01\0" and body[14:16] == b"\x10\0"

@@ -7,14 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, final
 
 from . import espeak_process
 from .engines import SynthesisError
+from .watchdog import SILENCE_LIMIT_S, Watchdog
 
 __all__ = ["EspeakWorker"]
 
+_LONGEST_ANSWER: Final = 1024
+_LONGEST_CHUNK: Final = 1024 * 1024
 _LIBRARIES: Final = {"darwin": "libespeak-ng.dylib", "win32": "espeak-ng.dll"}
 
 
@@ -43,7 +47,8 @@ class EspeakWorker:
             raise SynthesisError(f"espeak-ng library: no process: {error}") from error
         self._in, self._out = self._process.stdin, self._process.stdout
         self._is_busy = False
-        kind, rate = self._answer()
+        with Watchdog(self._process) as watchdog:
+            kind, rate = watchdog.wait_for(self._answer)
         if kind != "ready" or rate != str(sample_rate_hz):
             self.stop()
             raise SynthesisError(
@@ -60,10 +65,9 @@ class EspeakWorker:
         Give a text's samples as they come. Left before the end, it is not ready again.
 
         Raises:
-            SynthesisError: It failed or died.
+            SynthesisError: It failed, died, or was silent for 10 s, of which it died too.
         """
-        assert self._in is not None  # noqa: S101 - both are pipes
-        assert self._out is not None  # noqa: S101
+        assert self._in is not None  # noqa: S101 - a pipe
         self._is_busy = True
         request = json.dumps({"text": text, "voice": voice, "speed": speed})
         try:
@@ -71,13 +75,18 @@ class EspeakWorker:
             self._in.flush()
         except OSError as error:
             raise SynthesisError(f"espeak-ng library: its process died: {error}") from error
-        while True:
-            kind, rest = self._answer()
-            if kind == "done":
-                break
-            if kind != "chunk":
-                raise SynthesisError(f"espeak-ng library: {rest or 'its process died'}")
-            yield self._out.read(int(rest))
+        with Watchdog(self._process) as watchdog:
+            while True:
+                kind, rest = watchdog.wait_for(self._answer)
+                if kind == "done":
+                    break
+                if watchdog.has_bitten:
+                    raise SynthesisError(
+                        f"espeak-ng library: its process was silent for {SILENCE_LIMIT_S:g} s"
+                    )
+                if kind == "error":
+                    raise SynthesisError(f"espeak-ng library: {rest}")
+                yield watchdog.wait_for(partial(self._chunk, kind, rest))
         self._is_busy = False
 
     def stop(self) -> None:
@@ -89,7 +98,20 @@ class EspeakWorker:
                 with suppress(OSError):  # what it was told last is lost with it
                     pipe.close()
 
+    def _chunk(self, kind: str, size: str) -> bytes:
+        assert self._out is not None  # noqa: S101 - a pipe
+        if not kind:
+            raise SynthesisError("espeak-ng library: its process died")
+        if kind != "chunk" or not size.isdecimal() or int(size) > _LONGEST_CHUNK:
+            raise SynthesisError("espeak-ng library: its process talks nonsense")
+        pcm = self._out.read(int(size))
+        if len(pcm) < int(size):
+            raise SynthesisError("espeak-ng library: its process died")
+        return pcm
+
     def _answer(self) -> tuple[str, str]:
         assert self._out is not None  # noqa: S101 - a pipe
-        kind, _, rest = self._out.readline().decode("ascii", "replace").strip().partition(" ")
+        kind, _, rest = (
+            self._out.readline(_LONGEST_ANSWER).decode("ascii", "replace").strip().partition(" ")
+        )
         return kind, rest

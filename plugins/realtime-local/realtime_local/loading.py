@@ -31,6 +31,10 @@ def load_object(name: str, what: str) -> Any:
         raise ConfigError(
             f"{what}: the module of {name!r} cannot be imported: {error}; expected it installed or on PYTHONPATH"
         ) from error
+    except Exception as error:  # a user's module may raise anything
+        raise ConfigError(
+            f"{what}: the module of {name!r} fails when it is imported: {type(error).__name__}"
+        ) from error
     for attribute in path.split("."):
         try:
             found = getattr(found, attribute)

@@ -125,3 +125,5 @@ class Script:
     """By name."""
     intents: tuple[Intent, ...] = field(repr=False)
     """In the order of the file; the first that matches wins."""
+    pronunciations: Mapping[str, str] = field(factory=dict, repr=False)
+    """ARPAbet phones of words that a dictionary may not have, such as names."""

@@ -23,6 +23,7 @@ __all__ = [
     "SlotRef",
     "Word",
     "certain_slots",
+    "is_word",
     "may_be_empty",
     "parse_phrase",
     "slots_of",
@@ -135,6 +136,11 @@ class _Parser:
         if not _WORD.match(piece):
             raise PhraseError(f"expected words of letters only, numbers written out, got {piece!r}")
         return Word(piece.lower().replace("’", "'"))
+
+
+def is_word(text: str) -> bool:
+    """Whether it is one word as phrases have them, in any case."""
+    return _WORD.match(text) is not None
 
 
 def parse_phrase(text: str) -> Node:

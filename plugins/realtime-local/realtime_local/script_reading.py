@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, time
 from functools import cache
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from realtime_core.toml_file import Table, nearest, parse_toml, read_toml
 from realtime_local.script import BUILTINS, Intent, Script, Slot, ToolUse
 from realtime_local.script_answers import names_in
-from realtime_local.script_phrases import certain_slots
+from realtime_local.script_phrases import certain_slots, is_word
 from realtime_local.script_slots import checked_name, read_phrases, read_slots
 
 __all__ = ["DEMO_SCRIPT", "demo_script", "load_script", "parse_script"]
@@ -22,6 +24,49 @@ DEMO_SCRIPT = "restaurant"
 _GREETING = "Hello. How can I help you?"
 _FALLBACK = "Sorry, I did not understand that."
 _APOLOGY = "Sorry, something went wrong. Please try again."
+_PHONES = frozenset(
+    [
+        "AA",
+        "AE",
+        "AH",
+        "AO",
+        "AW",
+        "AY",
+        "B",
+        "CH",
+        "D",
+        "DH",
+        "EH",
+        "ER",
+        "EY",
+        "F",
+        "G",
+        "HH",
+        "IH",
+        "IY",
+        "JH",
+        "K",
+        "L",
+        "M",
+        "N",
+        "NG",
+        "OW",
+        "OY",
+        "P",
+        "R",
+        "S",
+        "SH",
+        "T",
+        "TH",
+        "UH",
+        "UW",
+        "V",
+        "W",
+        "Y",
+        "Z",
+        "ZH",
+    ]
+)
 _ACTIONS = ("tool", "hang_up", "transfer")
 
 
@@ -57,7 +102,7 @@ def demo_script() -> Script:
 
 
 def _script(table: Table) -> Script:
-    table.only("greeting", "fallback", "apology", "slots", "intents")
+    table.only("greeting", "fallback", "apology", "pronunciations", "slots", "intents")
     slots = read_slots(table.table("slots"))
     apology = _one_line(table.text("apology", _APOLOGY))
     _check(table, (), "apology")
@@ -74,7 +119,22 @@ def _script(table: Table) -> Script:
             _intent(intents.table(checked_name(intents, name)), name, slots, apology)
             for name in intents.values()
         ),
+        pronunciations=_pronunciations(table.table("pronunciations")),
     )
+
+
+def _pronunciations(table: Table) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in table.values():
+        if not is_word(word):
+            raise table.error("expected a word of letters only", word)
+        phones = table.text(word)
+        if wrong := [phone for phone in phones.split() if phone not in _PHONES]:
+            raise table.error(
+                f"expected ARPAbet phones without stress, like 'HH AH L OW', got {wrong[0]!r}", word
+            )
+        found[word.lower().replace("’", "'")] = phones
+    return found
 
 
 def _check(table: Table, known: Iterable[str], key: str) -> None:
@@ -102,6 +162,20 @@ def _check(table: Table, known: Iterable[str], key: str) -> None:
         walk(table.raw(key), key)
 
 
+def _check_constants(table: Table, value: Any, *below: str | int) -> None:
+    """Refuse what no JSON can hold: tools are called with JSON."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_constants(table, item, *below, name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_constants(table, item, *below, index)
+    elif isinstance(value, date | time):
+        raise table.error("expected a string, a number, true or false, got a date or time", *below)
+    elif isinstance(value, float) and not isfinite(value):
+        raise table.error(f"expected a number that is one, got {value}", *below)
+
+
 def _answers(
     table: Table, key: str, known: Iterable[str], default: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -127,7 +201,8 @@ def _intent(table: Table, name: str, slots: dict[str, Slot], apology: str) -> In
     actions = [key for key in _ACTIONS if table.has(key)]
     if len(actions) > 1:
         raise table.error(f"expected no {actions[1]!r} beside {actions[0]!r}", actions[1])
-    if table.has("failed") and actions not in (["hang_up"], ["transfer"]):
+    does = table.has("transfer") or table.flag("hang_up", False)
+    if table.has("failed") and not does:
         raise table.error("expected only beside hang_up or transfer; a tool has its own", "failed")
     tool: ToolUse | None
     if table.has("tool"):
@@ -156,6 +231,7 @@ def _tool(table: Table, known: tuple[str, ...], apology: str) -> tuple[tuple[str
     slots = [name for name in known if name not in BUILTINS]
     arguments = table.table("arguments")
     _check(table, slots, "arguments")
+    _check_constants(table, table.raw("arguments"), "arguments")
     failed = _answers(table, "failed", (*known, "result"), (apology,))
     needs_result = any(
         name.partition(".")[0] == "result" for text in failed for name in names_in(text)

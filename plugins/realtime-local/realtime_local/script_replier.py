@@ -61,6 +61,8 @@ class _Memory:
     calls: dict[str, _Waiting] = field(factory=dict)
     turns: dict[tuple[str, ...], int] = field(factory=dict)
     calls_made: int = 0
+    taken: tuple[str, ...] = ()
+    """What the caller had said since a reply was heard, when the last one was begun."""
     last: str = ""
 
 
@@ -99,25 +101,28 @@ class ScriptReplier:
         if request.is_greeting:
             yield from self._say(self.script.greeting, {})
             return
-        fresh = _since_last_reply(request.history)
-        for message in fresh:
+        for message in request.history:
             if message.role == "tool":
                 yield from self._told(message)
-        if fresh and fresh[-1].role == "user":
-            yield from self._answer(fresh[-1].text, [tool.name for tool in request.tools])
+        fresh = _since_last_reply(request.history)
+        texts = [message.text for message in fresh if message.role == "user"]
+        if texts:
+            yield from self._answer(texts, [tool.name for tool in request.tools])
 
-    def _answer(self, text: str, offered: Sequence[str]) -> Iterator[Say | CallTool]:
+    def _answer(self, texts: Sequence[str], offered: Sequence[str]) -> Iterator[Say | CallTool]:
+        """Answer what was said since a reply was heard last: one sentence with a pause in it, or several."""
+        together, before = " ".join(texts), self._memory.question
+        new = self._not_taken(texts)
+        understood = False
+        for text in dict.fromkeys(new) if self._understood(together) is None else [together]:
+            meant = self._understood(text)
+            if meant is not None:
+                understood = True
+                yield from self._pursue(*meant, offered)
         question = self._memory.question
-        if question is not None:
-            slots = self._matcher.match_answer(text, question.slot)
-            if slots is not None:
-                yield from self._pursue(question.intent, {**question.slots, **slots}, offered)
-                return
-        match = self._matcher.match(text)
-        if match is not None:
-            if not _repeats(match.intent):
-                self._memory.question = None
-            yield from self._pursue(match.intent, dict(match.slots), offered)
+        if understood:
+            if question is not None and question is not before:
+                yield from self._say(question.intent.asks[question.slot], {})
             return
         yield from self._say(self.script.fallback, {})
         if question is not None:
@@ -127,14 +132,32 @@ class ScriptReplier:
             else:
                 yield from self._say(question.intent.asks[question.slot], {})
 
+    def _not_taken(self, texts: Sequence[str]) -> Sequence[str]:
+        """Leave out what was answered already, though of that reply nothing was heard: who cut it wants something else."""
+        taken, self._memory.taken = self._memory.taken, tuple(texts)
+        is_more = len(texts) > len(taken) and tuple(texts[: len(taken)]) == taken
+        return texts[len(taken) :] if is_more else texts
+
+    def _understood(self, text: str) -> tuple[Intent, dict[str, SlotValue]] | None:
+        """Find what is wanted: more of what was asked about, or something else."""
+        question = self._memory.question
+        if question is not None:
+            slots = self._matcher.match_answer(text, question.slot)
+            if slots is not None:
+                return question.intent, {**question.slots, **slots}
+        match = self._matcher.match(text)
+        if match is None:
+            return None
+        goes_on = question is not None and match.intent is question.intent
+        return match.intent, {**(question.slots if question and goes_on else {}), **match.slots}
+
     def _pursue(
         self, intent: Intent, slots: dict[str, SlotValue], offered: Sequence[str]
     ) -> Iterator[Say | CallTool]:
-        """Ask for what is missing, or answer and call."""
+        """Note what is missing, to be asked for, or answer and call."""
         missing = next((name for name in intent.needs if name not in slots), None)
         if missing is not None:
             self._memory.question = _Question(intent, slots, missing)
-            yield from self._say(intent.asks[missing], {})
             return
         if not _repeats(intent):
             self._memory.question = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from realtime_core.toml_file import Table, nearest
 from realtime_local.numbers import GREATEST_NUMBER, number_words
@@ -62,7 +63,12 @@ def read_slots(table: Table) -> dict[str, Slot]:
             answers = read_phrases(entry, "answers", slots)
             for index, phrase in enumerate(answers):
                 if name not in certain_slots(phrase):
-                    raise entry.error(f"expected {{{name}}} in every answer", "answers", index)
+                    below = (
+                        ("answers", index)
+                        if isinstance(entry.raw("answers"), list)
+                        else ("answers",)
+                    )
+                    raise entry.error(f"expected {{{name}}} in every answer", *below)
             slots[name] = _with_answers(slots[name], answers)
     return slots
 
@@ -101,22 +107,31 @@ def _numbers(table: Table) -> tuple[Form, ...]:
 
 def _values(table: Table) -> tuple[Form, ...]:
     table.required("values")
-    if isinstance(table.raw("values"), dict):
-        listed = table.table("values")
-        if not listed.values():
-            raise table.error("expected at least one value", "values")
-        spoken_of = {value: listed.texts(value) for value in listed.values()}
-    else:
-        spoken_of = {value: (value,) for value in table.texts("values")}
     forms: dict[tuple[str, ...], Form] = {}
-    for value, spoken in spoken_of.items():
-        for text in spoken:
-            words = tuple(text.lower().replace("’", "'").split())
-            if not all(map(_SPOKEN.match, words)):
-                raise table.error(
-                    f"expected words of letters only, numbers written out, got {text!r}", "values"
-                )
-            if words in forms:
-                raise table.error(f"expected {text!r} to mean one value only", "values")
-            forms[words] = Form(words, SlotValue(value, spoken[0]))
+    for value, first, text, where in _ways_to_say(table):
+        words = tuple(text.lower().replace("’", "'").split())
+        if not all(map(_SPOKEN.match, words)):
+            raise table.error(
+                f"expected words of letters only, numbers written out, got {text!r}", *where
+            )
+        if words in forms and forms[words].value.value != value:
+            raise table.error(f"expected {text!r} to mean one value only", *where)
+        forms[words] = Form(words, SlotValue(value, first))
     return tuple(forms.values())
+
+
+def _ways_to_say(table: Table) -> Iterator[tuple[str, str, str, tuple[str | int, ...]]]:
+    """Give every value with the first way to say it, a way to say it, and where that is written."""
+    values = table.raw("values")
+    if not isinstance(values, dict):
+        for index, text in enumerate(table.texts("values")):
+            yield text, text, text, ("values", index) if isinstance(values, list) else ("values",)
+        return
+    listed = table.table("values")
+    if not listed.values():
+        raise table.error("expected at least one value", "values")
+    for value, ways in listed.values().items():
+        spoken = listed.texts(value)
+        for index, text in enumerate(spoken):
+            where = ("values", value, index) if isinstance(ways, list) else ("values", value)
+            yield value, spoken[0], text, where

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, final
+from unicodedata import category
 
 __all__ = ["MAX_SENTENCE_CHARS", "SentenceSplitter", "spoken_text"]
 
@@ -23,9 +24,27 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 
 def spoken_text(text: str) -> str:
-    """Take off what is written and not spoken: Markdown's marks, bullets and links, and blanks in a row."""
+    """
+    Take off what is written and not spoken: Markdown's marks, bullets and links, blanks in a row, control characters.
+
+    What is nothing but punctuation, such as a mark that was left alone, is empty.
+    """
+    if not text.isprintable():
+        text = _joined_surrogates(text)
+        text = "".join(sign for sign in text if category(sign) != "Cc" or sign.isspace())
+    if not any(map(_can_be_said, text)):
+        return ""
     text = _LINE_START.sub("", _LINK.sub(r"\1", text))
     return " ".join(_MARKS.sub("", text).split())
+
+
+def _can_be_said(sign: str) -> bool:
+    return sign.isalnum() or (not sign.isascii() and category(sign)[0] == "S")
+
+
+def _joined_surrogates(text: str) -> str:
+    """Put halves of characters that came apart together again, and mark what has lost its half: no file could hold it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -15,11 +16,18 @@ from .loading import load_object
 
 __all__ = ["SYNTHESISERS", "find_synthesiser"]
 
+
+@cache
+def _espeak_library() -> EspeakLibrarySynthesiser:
+    """Share the one that keeps processes: sessions come and go, and few speak at the same moment."""
+    return EspeakLibrarySynthesiser()
+
+
 SYNTHESISERS: Final[Mapping[str, Callable[[], Synthesiser]]] = MappingProxyType(
     {
         "flite": FliteSynthesiser,
         "espeak-ng": EspeakSynthesiser,
-        "espeak-library": EspeakLibrarySynthesiser,
+        "espeak-library": _espeak_library,
     }
 )
 """The engines by name, in the order they are looked for."""

