@@ -9,7 +9,7 @@ from attrs import frozen
 
 from realtime_core.svg import clean
 
-__all__ = ["Block", "block", "in_lanes", "text_width"]
+__all__ = ["Block", "block", "in_lanes", "text_width", "word_end"]
 
 _WIDE, _BROAD, _CAPITAL, _MIDDLE, _NARROW = 1.0, 0.92, 0.7, 0.6, 0.36
 _NARROW_LETTERS = frozenset("iljtfr.,:;'!|()[] I")
@@ -85,6 +85,16 @@ def _words(text: str, width: float, size: float) -> list[tuple[int, str]]:
         else:
             words[-1] = (words[-1][0], last + letter)
     return words
+
+
+def word_end(text: str, at: int) -> int:
+    """Give where the word at a place ends, with the blank behind it; wide letters are words of their own."""
+    for end in range(at, len(text)):
+        if text[end] == " ":
+            return end + 1
+        if _advance(text[end]) == _WIDE:
+            return end
+    return len(text)
 
 
 def in_lanes(spans: Sequence[tuple[float, float]], *, gap: float) -> list[int]:

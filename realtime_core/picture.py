@@ -10,28 +10,31 @@ from collections.abc import Sequence
 from statistics import median
 
 from realtime_core.lettering import block, text_width
+from realtime_core.picture_labels import marks
+from realtime_core.picture_overview import overview
 from realtime_core.picture_row import draw_row
-from realtime_core.picture_scale import GUTTER, RIGHT, Sheet, Stretch, seconds
+from realtime_core.picture_scale import GUTTER, RIGHT, WIDTH, Sheet, Stretch, seconds, wait
 from realtime_core.svg import clean, element, escaped, tag, text
 from realtime_core.timeline import Timeline
 from realtime_core.timeline_marks import Span
 
 __all__ = ["draw"]
 
-_WIDTH = 1200.0
 _SHORTEST_SCALE_S = 8.0
-_SHORTEST_ROW_S, _ROW_S, _LONGEST_ROW_S = 6.0, 16.0, 20.0
+_SHORTEST_ROW_S, _ROW_S, _LONGEST_ROW_S = 5.0, 12.0, 18.0
+_STUB_S = 2.5
+_MANY_ROWS = 3
 _ROW_GAP = 22.0
 _QUIET_MS = 200.0
 _STYLE = """
-text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:13px;fill:#1f2328}
-.title{font-size:19px;font-weight:600}.small{font-size:11px;fill:#59636e}.sub{fill:#59636e}.pill{fill:#fff;font-weight:600}
+text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:14px;fill:#1f2328}
+.title{font-size:20px;font-weight:600}.small{font-size:12px;fill:#59636e}.sub{fill:#59636e}.pill{fill:#fff;font-weight:600}
 .caller{fill:#0550ae}.assistant{fill:#6639ba}.side{font-weight:600}.tool{fill:#7d4e00}.cut{fill:#bc4c00}.bad{fill:#cf222e}
-.gone{fill:#8c959f;text-decoration:line-through}.wait{fill:#1a7f37;font-size:12px;font-weight:600}
+.gone{fill:#6e7781;text-decoration:line-through}.wait{fill:#1a7f37;font-weight:600}.wait.slow{fill:#cf222e}
 text.tool,text.cut,text.bad,text.wait{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}.dash{stroke-dasharray:3 4}
 .wc{stroke:#0969da;stroke-width:2;stroke-linecap:round}.wa{stroke:#8250df;stroke-width:2;stroke-linecap:round}
 .wg{stroke:#e0823d;stroke-width:2;stroke-linecap:round;opacity:.55}.grid{stroke:#eaeef2}.axis{stroke:#d0d7de}
-.sc{fill:#ddf4ff}.sa{fill:#f3ebff}.lw{stroke:#1a7f37;stroke-width:1.5;fill:none}.sg{fill:url(#cut);opacity:.45}.lc{stroke:#bc4c00;stroke-width:1.5}
+.sc{fill:#ddf4ff}.sa{fill:#f3ebff}.lw{stroke:#1a7f37;stroke-width:1.5;fill:none}.lw.slow{stroke:#cf222e}.oc{fill:#0969da}.oa{fill:#8250df}.sg{fill:url(#cut);opacity:.45}.lc{stroke:#bc4c00;stroke-width:1.5}
 .lb{stroke:#cf222e;stroke-width:1.5}
 """.replace("\n", "")
 
@@ -43,19 +46,20 @@ def draw(timeline: Timeline) -> str:
     Above is the caller, below what the caller heard of the assistant, on one time line; tinted where speech was
     found. Between them: how long each answer took, calls of tools, where the assistant was cut, and errors. What
     was cut is hatched and its text struck out; how much of the text that is follows from the share of the audio.
-    A long call is broken into rows where nobody speaks.
+    A long call is broken into rows where nobody speaks, below a strip of the whole. A wait of two seconds and more
+    is red.
 
     Args:
         timeline: Of the call; it may still be running.
 
     Returns:
-        A whole document, about 1200 units wide, on a background of its own.
+        A whole document, 1000 units wide, on a background of its own.
     """
     rows = _rows(timeline)
     longest_s = max((row.end_ms - row.start_ms) / 1000 for row in rows)
     sheet = Sheet(
         timeline=timeline,
-        px_per_s=(_WIDTH - GUTTER - RIGHT) / max(longest_s, _SHORTEST_SCALE_S),
+        px_per_s=(WIDTH - GUTTER - RIGHT) / max(longest_s, _SHORTEST_SCALE_S),
         loudest=max(
             3000,
             timeline.caller_peaks.loudest(0, timeline.duration_ms),
@@ -64,6 +68,10 @@ def draw(timeline: Timeline) -> str:
     )
     head, y = _head(timeline)
     parts: list[str] = []
+    if len(rows) >= _MANY_ROWS:
+        drawn, height = overview(timeline, y)
+        parts.append(drawn)
+        y += height + 1.5 * _ROW_GAP
     for row in rows:
         drawn, height = draw_row(Stretch(sheet, row, row is rows[-1]), y)
         parts.append(drawn)
@@ -87,7 +95,7 @@ def draw(timeline: Timeline) -> str:
             "rect",
             x=0.5,
             y=0.5,
-            width=_WIDTH - 1,
+            width=WIDTH - 1,
             height=height - 1,
             rx=8,
             fill="#fff",
@@ -101,8 +109,8 @@ def draw(timeline: Timeline) -> str:
             "svg",
             body,
             xmlns="http://www.w3.org/2000/svg",
-            viewBox=f"0 0 {_WIDTH:.0f} {height:.0f}",
-            width=_WIDTH,
+            viewBox=f"0 0 {WIDTH:.0f} {height:.0f}",
+            width=WIDTH,
             height=round(height),
             role="img",
         )
@@ -124,12 +132,12 @@ def _facts(timeline: Timeline) -> list[str]:
         facts.append(_count(len(timeline.caller_spans), "caller turn"))
     waits = [latency.ms for latency in timeline.latencies]
     if len(waits) == 1:
-        facts.append(f"answered after {waits[0]:.0f} ms")
+        facts.append(f"answered after {wait(waits[0])}")
     elif waits:
-        facts.append(f"answered after {median(waits):.0f} ms (median), {max(waits):.0f} ms at most")
-    for marks, what in ((timeline.tools, "tool call"), (timeline.barge_ins, "barge-in")):
-        if marks:
-            facts.append(_count(len(marks), what))
+        facts.append(f"answered after {wait(median(waits))} (median), {wait(max(waits))} at most")
+    for kind, what in ((timeline.tools, "tool call"), (timeline.barge_ins, "barge-in")):
+        if kind:
+            facts.append(_count(len(kind), what))
     if timeline.failures:
         facts.append(_count(len(timeline.failures), "error"))
     if timeline.dropped:
@@ -138,11 +146,12 @@ def _facts(timeline: Timeline) -> list[str]:
 
 
 def _description(timeline: Timeline) -> str:
-    said = sorted(
-        [(w.start_ms, "caller", w.text) for w in timeline.caller_words]
-        + [(w.start_ms, "assistant", w.text) for w in timeline.assistant_words]
+    told = sorted(
+        [(w.start_ms, f"the caller: {w.text}") for w in timeline.caller_words]
+        + [(w.start_ms, f"the assistant: {w.text}") for w in timeline.assistant_words]
+        + [(t_ms, f"{words}.") for t_ms, _, words in marks(timeline)]
     )
-    spoken = " ".join(f"At {at / 1000:.1f} s the {who}: {words}" for at, who, words in said[:50])
+    spoken = " ".join(f"At {t_ms / 1000:.1f} s {words}" for t_ms, words in told[:80])
     return f"{', '.join(_facts(timeline))}. {timeline.verdict}. {spoken}"
 
 
@@ -153,16 +162,16 @@ def _head(timeline: Timeline) -> tuple[str, float]:
     y = 60.0
     verdict = clean(timeline.verdict)
     pill = "failed" if timeline.failed else verdict
-    if 0 < text_width(pill, 13) < 300:
-        width = text_width(pill, 13) + 22
+    if 0 < text_width(pill, 14) < 300:
+        width = text_width(pill, 14) + 30
         colour = "#cf222e" if timeline.failed else "#1a7f37"
         parts += [
-            tag("rect", x=_WIDTH - 24 - width, y=20, width=width, height=25, rx=12.5, fill=colour),
-            text(_WIDTH - 24 - width / 2, 37, pill, "pill", anchor="middle"),
+            tag("rect", x=WIDTH - 24 - width, y=20, width=width, height=25, rx=12.5, fill=colour),
+            text(WIDTH - 24 - width / 2, 37, pill, "pill", anchor="middle"),
         ]
     if verdict and verdict != pill:
         class_ = "bad" if timeline.failed else "sub"
-        for _, line in block(verdict, width=_WIDTH - 48, size=13, most_lines=4).lines:
+        for _, line in block(verdict, width=WIDTH - 48, size=14, most_lines=4).lines:
             y += 19
             parts.append(text(24, y, line, class_))
     return "".join(parts), y + 20
@@ -190,6 +199,8 @@ def _rows(timeline: Timeline) -> Sequence[Span]:
         )
         rows.append(Span(start_ms, end_ms))
         start_ms = end_ms
+    if rows and duration_ms - start_ms < _STUB_S * 1000:  # an end too short for a row of its own
+        start_ms = rows.pop().start_ms
     return [*rows, Span(start_ms, duration_ms)]
 
 

@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve, frozen
 
-from realtime_core.lettering import Block, block, in_lanes, text_width
+from realtime_core.lettering import Block, block, in_lanes, text_width, word_end
 from realtime_core.picture_scale import GUTTER, Stretch
 from realtime_core.svg import clean, element, escaped, number, tag, text
+from realtime_core.timeline import Timeline
 from realtime_core.timeline_marks import BargeIn, Failure, ToolUse, Words
 
-__all__ = ["Label", "happenings", "placed", "spoken", "written"]
+__all__ = ["Label", "happenings", "marks", "placed", "spoken", "written"]
 
-_SIZE, _LINE, _LANE_GAP = 13.0, 17.0, 6.0
-_NARROWEST, _WIDEST = 150.0, 460.0
+_SIZE, _LINE, _LANE_GAP = 14.0, 18.0, 6.0
+_NARROWEST, _WIDEST = 150.0, 440.0
 _SHIFTED = 300.0
-_MARK_WIDEST = 560.0
-_MOST_LINES = 7
+_MARK_NARROWEST, _MARK_WIDEST = 260.0, 480.0
+_MOST_LINES, _MOST_MARK_LINES = 7, 3
 _GAP, _MARK_GAP = 14.0, 10.0
 
 
@@ -36,6 +37,8 @@ class Label:
     """Of the style sheet."""
     is_mark: bool = False
     """Whether it has a mark at its moment."""
+    ends_at: float | None = None
+    """Where its lines end, when it is left of its mark."""
     gone_from: int | None = None
     """Letters from here on were not heard."""
     offset: float = 0.0
@@ -63,29 +66,37 @@ def spoken(stretch: Stretch, words: Sequence[Words], class_: str) -> Sequence[La
         x = min(x, stretch.edge - _NARROWEST)
         width = min(max(room, _NARROWEST), _WIDEST)
         lines = block(said.text, width=width, size=_SIZE, most_lines=_MOST_LINES)
-        gone = _word_end(clean(said.text), said.heard_share) if said.heard_share < 1 else None
+        gone = _heard_up_to(clean(said.text), said.heard_share) if said.heard_share < 1 else None
         labels.append(Label(at, x, lines, class_, gone_from=gone))
     return labels
 
 
+def marks(timeline: Timeline) -> Sequence[tuple[float, str, str]]:
+    """Give when calls of tools, barge-ins and errors were, each with its class of the style sheet and its words."""
+    return sorted(
+        [
+            *((tool.t_ms, "tool", _called(tool)) for tool in timeline.tools),
+            *((cut.t_ms, "cut", _cut(cut)) for cut in timeline.barge_ins),
+            *((bad.t_ms, "bad", _failure(bad)) for bad in timeline.failures),
+        ]
+    )
+
+
 def happenings(stretch: Stretch) -> Sequence[Label]:
     """Give calls of tools, barge-ins and errors in this row, in order."""
-    timeline = stretch.sheet.timeline
-    marks = [
-        *((tool.t_ms, "tool", _called(tool)) for tool in timeline.tools),
-        *((cut.t_ms, "cut", _cut(cut)) for cut in timeline.barge_ins),
-        *((bad.t_ms, "bad", _failure(bad)) for bad in timeline.failures),
-    ]
     labels: list[Label] = []
-    for t_ms, class_, words in sorted(mark for mark in marks if stretch.has(mark[0])):
+    for t_ms, class_, words in marks(stretch.sheet.timeline):
+        if not stretch.has(t_ms):
+            continue
         at = stretch.x(t_ms)
         after, before = stretch.edge - at - _MARK_GAP, at - _MARK_GAP - GUTTER
         whole = min(text_width(clean(words), _SIZE) + 1, _MARK_WIDEST)
-        is_left = whole > after and before > after
-        width = min(max(after, before), whole)
-        lines = block(words, width=width, size=_SIZE, most_lines=_MOST_LINES)
-        x = at - _MARK_GAP - lines.width if is_left else at + _MARK_GAP
-        labels.append(Label(at, x, lines, class_, is_mark=True))
+        is_left = min(whole, _MARK_NARROWEST) > after and before > after
+        width = min(before if is_left else after, whole)
+        lines = block(words, width=width, size=_SIZE, most_lines=_MOST_MARK_LINES)
+        ends_at = at - _MARK_GAP if is_left else None
+        x = at + _MARK_GAP if ends_at is None else ends_at - lines.width
+        labels.append(Label(at, x, lines, class_, is_mark=True, ends_at=ends_at))
     return sorted(labels, key=lambda label: label.x)
 
 
@@ -121,11 +132,14 @@ def written(labels: Sequence[Label], begin: float, *, upwards: bool = False) -> 
             x, y = number(label.at), number(top + _LINE / 2 - 5)
             yield tag("path", d=f"M{x} {y}l5 5l-5 5l-5 -5z", class_=label.class_)
         for index, (at, line) in enumerate(label.block.lines):
-            yield from _line(label, at, line, top + index * _LINE + 13)
+            yield from _line(label, at, line, top + index * _LINE + _SIZE)
 
 
 def _line(label: Label, at: int, line: str, y: float) -> Iterator[str]:
     heard = len(line) if label.gone_from is None else min(max(label.gone_from - at, 0), len(line))
+    if label.ends_at is not None:
+        yield text(label.ends_at, y, line, label.class_, anchor="end")
+        return
     if heard in (0, len(line)):
         yield text(label.x, y, line, label.class_ if heard else "gone")
         return
@@ -134,12 +148,9 @@ def _line(label: Label, at: int, line: str, y: float) -> Iterator[str]:
     yield element("text", [escaped(line[:heard]), gone], x=label.x, y=y, class_=label.class_)
 
 
-def _word_end(words: str, share: float) -> int:
+def _heard_up_to(words: str, share: float) -> int:
     """Give the letter up to which a share of a text goes, at the end of a word."""
-    if share <= 0:
-        return 0
-    end = words.find(" ", round(len(words) * share))
-    return len(words) if end < 0 else end + 1  # the blank is the heard part's
+    return word_end(words, round(len(words) * share)) if share > 0 else 0
 
 
 def _called(tool: ToolUse) -> str:

@@ -8,18 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from realtime_core.lettering import text_width
 from realtime_core.peaks import Peaks
 from realtime_core.picture_labels import happenings, placed, spoken, written
-from realtime_core.picture_scale import GUTTER, Stretch
+from realtime_core.picture_scale import GUTTER, Stretch, wait
 from realtime_core.svg import number, tag, text
 from realtime_core.timeline_marks import LOST_STEP_MS, Span
 
 __all__ = ["draw_row"]
 
-_VOICE = 54.0
+_VOICE = 48.0
 _WAIT = 30.0
 _BAR = 3.0
 _EMPHASIS = 0.7
 _AXIS = 18.0
 _SEEN_MS = 40.0
+_SLOW_MS = 2000.0
 
 
 def draw_row(stretch: Stretch, top: float) -> tuple[str, float]:
@@ -75,7 +76,7 @@ def _names(
 ) -> Iterator[str]:
     waits = stretch.sheet.timeline.latencies
     yield text(24, caller_top + _VOICE / 2 + 4, "caller", "caller side")
-    if any(stretch.touches(wait.ended_ms, wait.answered_ms) for wait in waits):
+    if any(stretch.touches(each.ended_ms, each.answered_ms) for each in waits):
         yield text(24, wait_top + _WAIT / 2 + 4, "answered after", "small")
     yield text(24, assistant_top + _VOICE / 2 - 1, "assistant", "assistant side")
     yield text(24, assistant_top + _VOICE / 2 + 14, "as heard", "small")
@@ -131,15 +132,16 @@ def _lines(stretch: Stretch, top: float, bottom: float) -> Iterator[str]:
 
 
 def _waits(stretch: Stretch, top: float) -> Iterator[str]:
-    for wait in stretch.sheet.timeline.latencies:
-        if stretch.touches(wait.ended_ms, wait.answered_ms):
-            x1, x2 = stretch.x(wait.ended_ms), stretch.x(wait.answered_ms)
-            y = top + _WAIT - 10
-            ends = f"V{number(y)}H{number(x2)}V{number(top + _WAIT - 3)}"
-            yield tag("path", d=f"M{number(x1)} {number(top + 3)}{ends}", class_="lw")
-            ms = f"{wait.ms:.0f} ms"
-            middle = max(GUTTER + text_width(ms, 12) / 2, (x1 + x2) / 2)
-            yield text(middle, y - 4, ms, "wait", anchor="middle")
+    for latency in stretch.sheet.timeline.latencies:
+        if stretch.touches(latency.ended_ms, latency.answered_ms):
+            x1, x2 = stretch.x(latency.ended_ms), stretch.x(latency.answered_ms)
+            y = top + _WAIT - 9
+            slow = " slow" if latency.ms >= _SLOW_MS else ""
+            ends = f"V{number(y)}H{number(x2)}V{number(top + _WAIT - 2)}"
+            yield tag("path", d=f"M{number(x1)} {number(top + 3)}{ends}", class_="lw" + slow)
+            words = wait(latency.ms)
+            x = min(x1 + 6, stretch.edge - text_width(words, 14))
+            yield text(x, y - 5, words, "wait" + slow)
 
 
 def _bars(peaks: Iterable[tuple[int, int]], x: float, loudest: int, top: float, class_: str) -> str:

@@ -7,13 +7,14 @@ from attrs import frozen
 from realtime_core.timeline import Timeline
 from realtime_core.timeline_marks import Span
 
-__all__ = ["GUTTER", "RIGHT", "Sheet", "Stretch", "seconds"]
+__all__ = ["GUTTER", "RIGHT", "WIDTH", "Sheet", "Stretch", "seconds", "wait"]
 
+WIDTH = 1000.0
+"""Of the picture: on a page or in a README its letters are still large enough to read."""
 GUTTER = 118.0
 """Room left of the time line."""
 RIGHT = 24.0
 """Room right of it."""
-_LEAST_S = 8.0
 
 
 def seconds(ms: float) -> str:
@@ -22,6 +23,11 @@ def seconds(ms: float) -> str:
         return f"{ms / 1000:.1f} s"
     minutes, rest = divmod(round(ms / 1000), 60)
     return f"{minutes} min {rest} s"
+
+
+def wait(ms: float) -> str:
+    """Write how long somebody waited."""
+    return f"{ms:.0f} ms" if ms < 999.5 else f"{ms / 1000:.1f} s"
 
 
 @frozen
@@ -57,7 +63,7 @@ class Stretch:
     @property
     def edge(self) -> float:
         """How far right texts may go."""
-        return GUTTER + max(self.right - GUTTER, _LEAST_S * self.sheet.px_per_s)
+        return WIDTH - RIGHT
 
     def x(self, t_ms: float) -> float:
         """Give the place of a moment; what is outside is at the border."""

@@ -108,12 +108,23 @@ class Call:
         except HandsetError as error:
             raise click.UsageError(str(error)) from error
         verdict = judge(outcome, self.timeout_s, is_live=self._is_live)
-        if self.targets.plot is not None and outcome.failed is None:
-            verdict = self._plot(self.targets.plot, timeline, outcome, verdict)
-        files = [] if outcome.failed or verdict.lost_file else list(self.targets)
+        lost = [outcome.lost] if outcome.lost is not None else []
+        if self.targets.plot is not None:
+            told, failed = self._told(timeline, outcome, verdict)
+            timeline.conclude(told, failed=failed)
+            try:
+                self.targets.plot.write_text(draw(timeline), "utf-8")
+            except OSError as error:
+                lost.append(self.targets.plot)
+                if verdict.exit_code != 1:
+                    verdict = Verdict(1, f"cannot write {self.targets.plot}: {error.strerror}")
         if outcome.opened:
             rows = summary_rows(
-                outcome, partner=self.partner.title, files=files, barge_ins=timeline.barge_ins
+                outcome,
+                partner=self.partner.title,
+                files=[file for file in self.targets if file not in lost],
+                barge_ins=timeline.barge_ins,
+                waits_ms=[latency.ms for latency in timeline.latencies],
             )
             if self._draws(console):
                 console.print(summary_table(rows))
@@ -124,19 +135,13 @@ class Call:
         return verdict.exit_code
 
     @staticmethod
-    def _plot(path: Path, timeline: Timeline, outcome: Outcome, verdict: Verdict) -> Verdict:
-        progress = outcome.progress
+    def _told(timeline: Timeline, outcome: Outcome, verdict: Verdict) -> tuple[str, bool]:
+        """Give what the picture says of the end, and whether it is a failure; an error without a mark gets one."""
+        progress, failed = outcome.progress, verdict.exit_code == 1
         is_marked = progress.fatal is not None or (progress.statuses and progress.error is not None)
-        if verdict.exit_code == 1 and not is_marked:
+        if failed and (outcome.failed is not None or not is_marked):
             timeline.fail(verdict.problem, timeline.duration_ms)
-        failed = verdict.exit_code == 1
-        told = "ended by Ctrl-C" if outcome.interrupted else verdict.problem or "completed"
-        timeline.conclude(told, failed=failed)
-        try:
-            path.write_text(draw(timeline), "utf-8")
-        except OSError as error:
-            return Verdict(1, f"cannot write {path}: {error.strerror}", lost_file=True)
-        return verdict
+        return "ended by Ctrl-C" if outcome.interrupted else verdict.problem or "completed", failed
 
     def _introduce(self) -> None:
         for hint in self.partner.hints:

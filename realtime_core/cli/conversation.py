@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -40,6 +41,8 @@ class Outcome:
     """Why the session did not start."""
     failed: str | None = None
     """Which file could not be written or which device failed, and why."""
+    lost: Path | None = None
+    """The file that could not be written."""
     timed_out: bool = False
     """The time limit ended it."""
     interrupted: bool = False
@@ -104,6 +107,7 @@ class Conversation:
         self._latencies_ms: list[float] = []
         self._latency_seen: float | None = None
         self._failed: str | None = None
+        self._lost: Path | None = None
 
     # Events
 
@@ -133,7 +137,7 @@ class Conversation:
         try:
             work(sink)
         except OSError as error:
-            self._failed = f"cannot write {sink.path}: {error.strerror}"
+            self._failed, self._lost = f"cannot write {sink.path}: {error.strerror}", sink.path
 
     def _note_latency(self) -> None:
         latency = self._agent.stats.last_response_latency_ms if self._agent else None
@@ -175,6 +179,7 @@ class Conversation:
             async with asyncio.timeout(self._timeout_s):
                 await agent.start()
                 await self._talk(agent, self._playout)
+                await self._handset.drain()
         except TimeoutError:
             timed_out = True
         except AgentClosedError:
@@ -200,6 +205,7 @@ class Conversation:
             latencies_ms=tuple(self._latencies_ms),
             refused=refused,
             failed=self._failed,
+            lost=self._lost,
             timed_out=timed_out,
             interrupted=interrupted,
         )

@@ -47,6 +47,9 @@ class Handset(Protocol):
     def hush(self) -> None:
         """Drop what was not heard yet."""
 
+    async def drain(self) -> None:
+        """Wait until what was played is heard."""
+
 
 @final
 class Player:
@@ -86,4 +89,7 @@ class Player:
         """Nobody listens."""
 
     def hush(self) -> None:
+        """Nothing waits."""
+
+    async def drain(self) -> None:
         """Nothing waits."""

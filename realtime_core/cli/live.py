@@ -23,6 +23,7 @@ from realtime_core.events import (
     AssistantText,
     AssistantTurnEnd,
     Event,
+    Interrupted,
     UserSpeechEnded,
     UserSpeechStarted,
     UserTranscript,
@@ -33,6 +34,7 @@ __all__ = ["LiveView", "Meter"]
 _REFRESH_S = 0.08
 _FEWEST_CELLS, _MOST_CELLS, _OTHER_COLUMNS = 6, 32, 60
 _METER_FLOOR_DBFS = -60.0
+_FIGURE = 10
 _SPEAKS_S = 0.3
 _FALL_DB_PER_S = 60.0
 _SHADES = ((0.6, "green"), (0.85, "yellow"), (1.0, "red"))
@@ -73,13 +75,15 @@ class Meter:
         for cell in range(cells):
             shade = next(style for share, style in _SHADES if (cell + 1) / cells <= share)
             bar.append(_EIGHTHS[min(8, max(0, eighths - 8 * cell))], style=f"{shade} on grey15")
-        figure = f"{level:5.0f} dBFS" if level > _METER_FLOOR_DBFS else "    - dBFS"
+        figure = f"{level:5.0f}" if level > _METER_FLOOR_DBFS else "    -"
+        figure = f"{figure} dBFS".ljust(_FIGURE)
         return bar.append(figure, style="default on default")
 
 
 class LiveView:
     """
-    A view that redraws itself in place. Redrawing happens on the calls it gets, which come every 20 ms.
+    A view that redraws itself in place. It does so when it gets the caller's audio, every 20 ms at most: a session
+    waits for who takes its events, and not for this.
 
     Args:
         console: A terminal.
@@ -108,6 +112,7 @@ class LiveView:
         self._caller, self._assistant = Meter(), Meter()
         self._sent_s = 0.0
         self._received_bytes = self._heard_bytes = 0
+        self._cut_s = 0.0
         self._speaking = self._replying = False
         self._heard_at = -_SPEAKS_S
         self._transcript = self._reply = ""
@@ -149,9 +154,11 @@ class LiveView:
                 self._received_bytes += len(event.audio)
             case AssistantTurnEnd():
                 self._replying = False
+            case Interrupted():
+                self._cut_s += event.cut_ms / 1000
+                self._heard_at = -_SPEAKS_S
             case _:
                 pass
-        self._redraw()
 
     def _text_after(self, event: AssistantText) -> str:
         if event.final:
@@ -200,8 +207,10 @@ class LiveView:
     def _meters(self, now: float) -> Table:
         cells = max(_FEWEST_CELLS, min(_MOST_CELLS, self._console.width - _OTHER_COLUMNS))
         grid = Table.grid(padding=(0, 2))
-        for _ in range(3):
-            grid.add_column(no_wrap=True, overflow="ellipsis")
+        # A narrow terminal cuts the figures off, never who speaks.
+        grid.add_column(no_wrap=True, min_width=9)
+        grid.add_column(no_wrap=True, min_width=cells + _FIGURE)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
         caller = f"{self._sent_s:.1f} s sent"
         if self._recording_s is not None:
             sent = min(self._sent_s, self._recording_s)
@@ -212,7 +221,9 @@ class LiveView:
             size / BYTES_PER_SAMPLE / self._rate_hz
             for size in (self._received_bytes, self._heard_bytes)
         )
-        assistant = f"{heard_s:.1f} of {received_s:.1f} s heard"
+        assistant = f"{heard_s:.1f} of {max(heard_s, received_s - self._cut_s):.1f} s heard"
+        if self._cut_s:
+            assistant += f", {self._cut_s:.1f} s cut"
         grid.add_row(
             Text("caller", style="cyan"),
             self._caller.bar(now, cells),

@@ -29,6 +29,7 @@ ECHO_CAVEAT = (
 _MOST_HEARD_FRAMES = 50
 _MOST_TO_PLAY_MS = 200
 _SILENT_S = 3.0
+_MOST_LATENCY_S = 0.5
 
 
 @final
@@ -167,6 +168,11 @@ class SoundCard:
         """Drop what waits to be played."""
         with self._lock:
             self._to_play.clear()
+
+    async def drain(self) -> None:
+        """Wait until the speaker has played what waits, and what its device holds: closed, it would drop both."""
+        waits_s = len(self._to_play) / BYTES_PER_SAMPLE / self._output_rate_hz
+        await asyncio.sleep(waits_s + min(self._streams[-1].latency, _MOST_LATENCY_S))
 
 
 def _library() -> Any:

@@ -22,6 +22,7 @@ def summary_rows(
     partner: str,
     files: Sequence[Path],
     barge_ins: Sequence[BargeIn] = (),
+    waits_ms: Sequence[float] = (),
 ) -> dict[str, str]:
     """
     Give the figures of a conversation by name.
@@ -31,12 +32,14 @@ def summary_rows(
         partner: Provider and model.
         files: Written.
         barge_ins: Replies that were cut.
+        waits_ms: How long the caller waited for each answer, in ms.
     """
     stats, close = outcome.stats, outcome.progress.close
     statuses = outcome.progress.statuses
     rows = {
         "provider": partner,
         "time to session": _ms(stats.time_to_session_ms),
+        "answered after, as heard": ", ".join(map(_ms, waits_ms)) or "-",
         "end of speech to first audio": ", ".join(map(_ms, outcome.latencies_ms)) or "-",
         "audio in, out": f"{stats.audio_in_ms / 1000:.2f} s, {stats.audio_out_ms / 1000:.2f} s",
         "turns": ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses)) or "none",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,9 +32,26 @@ _INTERRUPT = "--interrupt-after"
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _SOURCE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 _RATE = click.IntRange(_LOWEST_HZ, _HIGHEST_HZ)
+_EXAMPLES = """\b
+Examples:
+  realtime talk question.wav --out reply.wav --plot call.svg
+  realtime talk one.wav two.wav --interrupt-after 1500
+  realtime talk question.wav --provider openai     (its key in OPENAI_API_KEY)
+  realtime talk --mic
+"""
 
 
-@click.command(short_help="Talk to a model, by recordings or a microphone.")
+class _Number(click.FloatRange):
+    """A number in a range, and neither nan nor inf."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a number, got {value}", param, ctx)
+        return number
+
+
+@click.command(short_help="Talk to a model, by recordings or a microphone.", epilog=_EXAMPLES)
 @click.argument(
     "files",
     metavar="FILE...",
@@ -50,10 +68,15 @@ _RATE = click.IntRange(_LOWEST_HZ, _HIGHEST_HZ)
     "interrupt_after",
     multiple=True,
     metavar="[N:]MS",
-    help="Begin each FILE behind the first MS ms after the answer before it is heard, and so cut it off. "
+    help="Cut in: begin each FILE but the first MS milliseconds after the first sound of the answer before it. "
     "N:MS does so for the Nth FILE alone. May be given several times.",
 )
-@click.option("--provider", metavar="SLUG", help="Who answers; see `realtime providers`.")
+@click.option(
+    "--provider",
+    metavar="SLUG",
+    help="Who answers; see `realtime providers`. Default: `local`, or the loopback vendor where that is not "
+    "installed.",
+)
 @click.option(
     "--credential",
     type=_SOURCE,
@@ -64,15 +87,14 @@ _RATE = click.IntRange(_LOWEST_HZ, _HIGHEST_HZ)
 @click.option(
     "--loopback",
     is_flag=True,
-    help="Put the loopback vendor behind the provider: on this machine, without a key, answering with what "
-    "it hears. So it is, too, when neither --provider nor --credential is given and the provider `local` is "
-    "not installed, which is who answers then.",
+    help="Put the loopback vendor behind the provider: on this machine, without a key, it says back what it "
+    "hears.",
 )
 @click.option(
     "--dialect",
     type=click.Choice(_DIALECTS),
     metavar="NAME",
-    help=f"Of the loopback vendor, which it implies; default: the provider's usual one. "
+    help="Which wire the loopback vendor speaks; implies --loopback. Default: the provider's usual one. "
     f"One of {', '.join(_DIALECTS)}.",
 )
 @click.option(
@@ -81,14 +103,16 @@ _RATE = click.IntRange(_LOWEST_HZ, _HIGHEST_HZ)
     help="Tools for the model: a Tool, a sequence of them, or a function that gives one. With them comes "
     "`hang_up`, which ends the call when the goodbye was heard.",
 )
-@click.option("--out", type=_FILE, metavar="WAV", help="Write the reply here.")
+@click.option(
+    "--out", type=_FILE, metavar="WAV", help="Write the replies here, one after the other."
+)
 @click.option(
     "--record",
     type=_FILE,
     metavar="WAV",
     help="Write the call here, in stereo: the caller left, what the caller heard right.",
 )
-@click.option("--plot", type=_FILE, metavar="SVG", help="Draw the call here.")
+@click.option("--plot", type=_FILE, metavar="SVG", help="Draw the call here; open it in a browser.")
 @click.option("--events", type=_FILE, metavar="JSONL", help="Write the events here, one a line.")
 @click.option("--instructions", default="", metavar="TEXT", help="For the model.")
 @click.option("--voice", metavar="NAME", help="Of the assistant, by the vendor's name.")
@@ -108,13 +132,14 @@ _RATE = click.IntRange(_LOWEST_HZ, _HIGHEST_HZ)
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Number(min=0, min_open=True),
     metavar="S",
-    help=f"Bound of the whole; default: the recordings' length and {_PATIENCE_S:g} s for each; none with --mic.",
+    help=f"End the call after so many seconds; default: the recordings' length and {_PATIENCE_S:g} s for each; "
+    "none with --mic.",
 )
 @click.option(
     "--pace",
-    type=click.FloatRange(min=0.1, max=100),
+    type=_Number(min=0.1, max=100),
     metavar="FACTOR",
     default=1.0,
     show_default=True,
@@ -262,13 +287,21 @@ def _interrupts(values: tuple[str, ...], count: int) -> dict[int, float]:
 
 
 def _check_targets(sources: tuple[Path, ...], targets: dict[str, Path | None]) -> None:
-    """Refuse a target in no folder, or one that would overwrite a recording or another target."""
+    """Refuse a target that cannot be written, or would overwrite a recording or another target."""
     taken = {source.resolve() for source in sources}
     for option, target in targets.items():
         if target is None:
             continue
         if not target.parent.is_dir():
             raise click.BadParameter(f"there is no folder {target.parent}", param_hint=option)
+        try:
+            if not target.exists():  # what is there already was looked at by its type
+                target.touch()
+                target.unlink()
+        except OSError as error:
+            raise click.BadParameter(
+                f"cannot write {target}: {error.strerror}", param_hint=option
+            ) from error
         if target.resolve() in taken:
             raise click.BadParameter(
                 f"{target} is in use already; give another name", param_hint=option

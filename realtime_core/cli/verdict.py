@@ -33,8 +33,6 @@ class Verdict:
     """0: a reply was completed. 1: none was, or the session failed. 130: Ctrl-C."""
     problem: str = ""
     """What went wrong and what to do; empty when nothing did."""
-    lost_file: bool = False
-    """A file that was wanted is not there."""
 
 
 def judge(outcome: Outcome, timeout_s: float | None, *, is_live: bool = False) -> Verdict:

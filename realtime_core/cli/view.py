@@ -54,6 +54,7 @@ class PlainView:
 
     def __init__(self, rate_hz: int) -> None:
         self._narrator = Narrator(rate_hz)
+        self._is_read = True
 
     def __enter__(self) -> Self:
         """Print nothing yet."""
@@ -70,10 +71,17 @@ class PlainView:
     def event(self, t_ms: float, event: Event) -> None:
         """Print a line."""
         if isinstance(event, SessionOpen):
-            click.echo(f"\n{'ms':>8}  event")
+            self._print(f"\n{'ms':>8}  event")
         line = self._narrator.line(t_ms, event)
         if line is not None:
-            click.echo(str(line))
+            self._print(str(line))
+
+    def _print(self, line: str) -> None:
+        try:
+            if self._is_read:
+                click.echo(line)
+        except BrokenPipeError:  # `| head`: the call goes on, for its files
+            self._is_read = False
 
     def caller(self, pcm: bytes, sent_s: float) -> None:
         """Lines have no meters."""
@@ -83,7 +91,7 @@ class PlainView:
 
     def tell(self, line: Line) -> None:
         """Print it among the events."""
-        click.echo(str(line))
+        self._print(str(line))
 
     def note(self, text: str) -> None:
         """Print it apart from the events."""

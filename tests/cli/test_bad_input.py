@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import wave
 from pathlib import Path
@@ -111,7 +112,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("question.wav --out nowhere/reply.wav", "there is no folder nowhere"),
         ("question.wav --input-rate 4000", "4000 is not in the range 8000<=x<=48000"),
         ("question.wav --output-rate 96000", "96000 is not in the range 8000<=x<=48000"),
+        (f"question.wav --plot {'x' * 300}", "cannot write xxx"),
         ("question.wav --timeout 0", "0.0 is not in the range x>0"),
+        ("question.wav --timeout nan", "expected a number, got nan"),
+        ("question.wav --pace inf", "inf is not in the range 0.1<=x<=100"),
         ("question.wav --pace 0", "0.0 is not in the range 0.1<=x<=100"),
         ("question.wav --pase 2", "No such option '--pase'"),
     ],
@@ -176,6 +180,40 @@ def test_without_any_wheel_it_says_what_to_install(
     result = invoke("talk", QUESTION)
     assert result.exit_code == 2
     assert "pip install realtime-openai, or pip install realtime-aliyun" in result.stderr
+
+
+def test_a_folder_that_takes_no_file_is_told_before_the_call(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    result = invoke("talk", "question.wav", "--loopback", "--record", "call.wav")
+    assert result.exit_code == 2
+    assert "--record: cannot write call.wav: Permission denied" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--out", "--record", "--plot", "--events"])
+def test_looking_whether_a_file_can_be_written_leaves_it_alone(
+    option: str, folder: Path, invoke: Invoke
+) -> None:
+    (folder / "kept").write_bytes(b"before")
+    invoke("talk", "question.wav", option, "kept", "--provider", "nobody")
+    invoke("talk", "question.wav", option, "new", "--provider", "nobody")
+    assert (folder / "kept").read_bytes() == b"before"
+    assert not (folder / "new").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_leaves_the_other_files(invoke: Invoke) -> None:
+    result = invoke(
+        *("talk", "question.wav", "--loopback", "--out", "/dev/full"),
+        *("--plot", "call.svg", "--events", "e.jsonl"),
+    )
+    assert result.exit_code == 1
+    assert "the end: cannot write /dev/full: No space left" in Path("call.svg").read_text("utf-8")
+    assert "files written                  e.jsonl, call.svg\n" in result.stdout
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -44,6 +45,7 @@ class Stream:
         assert (channels, dtype) == (1, "int16")
         self.rate_hz, self.blocksize, self.callback = samplerate, blocksize, callback
         self.running = self.closed = False
+        self.latency = 0.03
         Stream.opened.append(self)
 
     def start(self) -> None:
@@ -105,6 +107,23 @@ async def test_a_cut_silences_the_speaker_at_once(library: ModuleType) -> None:
         assert played(Stream.opened[1]) == bytes(960)
 
 
+async def test_what_was_played_last_is_heard_before_the_speaker_is_closed(
+    library: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("realtime_core.cli.mic.asyncio.sleep", sleep)
+    with SoundCard(16000, 24000) as card:
+        card.play(bytes(960 * 3))
+        await card.drain()
+        Stream.opened[1].latency = 9.0  # a device that says nonsense
+        await card.drain()
+    assert waited == pytest.approx([0.06 + 0.03, 0.06 + 0.5])
+
+
 async def test_both_buffers_are_bounded_and_drop_the_oldest(library: ModuleType) -> None:
     with SoundCard(16000, 24000) as card:
         microphone, speaker = Stream.opened
@@ -136,12 +155,15 @@ async def test_what_was_opened_is_closed_when_the_other_cannot_be(library: Modul
 
 
 def test_a_call_by_microphone_ends_when_the_microphone_does(
-    library: ModuleType, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    library: ModuleType, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("realtime_core.cli.mic._SILENT_S", 0.01)
-    result = invoke("talk", "--mic", "--loopback")
+    monkeypatch.chdir(tmp_path)
+    result = invoke("talk", "--mic", "--loopback", "--plot", "call.svg", "--record", "call.wav")
     assert result.exit_code == 1
     assert "Use headphones" in result.stdout
+    assert "files written                  call.wav, call.svg" in result.stdout
+    assert "the end: the microphone gave nothing" in Path("call.svg").read_text("utf-8")
     assert "the microphone gave nothing for 0.01 s; was it disconnected?" in result.stderr
     assert "session close" in result.stdout
 

@@ -197,6 +197,37 @@ def test_a_slow_terminal_is_drawn_to_seldom() -> None:
         assert len(out.getvalue()) == drawn
 
 
+def test_events_are_not_kept_waiting_by_the_terminal() -> None:
+    _, view, out, _ = screen()
+    with view:
+        drawn = len(out.getvalue())
+        view.event(0, SessionOpen(vendor="x"))
+        assert len(out.getvalue()) == drawn
+
+
+def test_on_a_narrow_terminal_the_figures_are_cut_off_first() -> None:
+    console, view, _, _ = screen(40, 12)
+    with view:
+        view.event(1, UserSpeechStarted(vendor="x"))
+    caller, assistant = ("".join(s.text for s in line) for line in console.render_lines(view)[1:3])
+    assert caller.startswith("caller     ")
+    assert "dBFS" in caller
+    assert "\u25cf speaks" in caller
+    assert assistant.startswith("assistant  ")
+
+
+def test_what_was_cut_is_not_waited_for() -> None:
+    _, view, _, now = screen()
+    with view:
+        view.event(1, AUDIO)
+        view.event(2, AssistantAudio(vendor="x", audio=bytes(48000)))
+        view.heard(AUDIO.audio)
+        view.event(3, Interrupted(vendor="x", heard_ms=20, cut_ms=1000, truncated=True))
+    told = [str(cell) for cell in view._meters(now[0]).columns[2].cells]
+    assert "0.0 of 0.0 s heard, 1.0 s cut" in told[1]
+    assert "speaks" not in told[1]
+
+
 def test_the_live_view_says_who_speaks() -> None:
     _, view, _, now = screen()
     view._clock = lambda: now[0]
@@ -232,6 +263,25 @@ def test_lines_tell_what_is_no_event(capsys: pytest.CaptureFixture[str]) -> None
         view.heard(AUDIO.audio)
         view.tell(Line(903, "tool.answer", "book: done"))
     assert capsys.readouterr().out == "     903  tool.answer            book: done\n"
+
+
+def test_lines_end_where_nobody_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def gone(line: str) -> None:
+        tried.append(line)
+        raise BrokenPipeError
+
+    monkeypatch.setattr("click.echo", gone)
+    with PlainView(24000) as view:
+        view.event(0, SessionOpen(vendor="x"))
+        view.tell(Line(903, "tool.answer", "book: done"))
+    assert len(tried) == 1
+
+
+def test_the_summary_tells_how_long_was_waited() -> None:
+    rows = summary_rows(outcome(), partner="x", files=[], waits_ms=[560.4, 700])
+    assert rows["answered after, as heard"] == "560 ms, 700 ms"
 
 
 def test_the_summary_tells_of_barge_ins() -> None:

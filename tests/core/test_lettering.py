@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_core.lettering import block, in_lanes, text_width
+from realtime_core.lettering import block, in_lanes, text_width, word_end
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,14 @@ def test_too_many_lines_end_in_an_ellipsis() -> None:
 def test_wide_letters_are_wide() -> None:
     assert text_width("i", 10) < text_width("n", 10) < text_width("N", 10) < text_width("m", 10)
     assert text_width("时", 10) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "end"),
+    [("one two", 1, 4), ("one two", 3, 4), ("one two", 5, 7), ("什么时候", 2, 2), ("ok什么", 1, 2)],
+)
+def test_a_word_ends_behind_its_blank_or_at_a_wide_letter(text: str, at: int, end: int) -> None:
+    assert word_end(text, at) == end
 
 
 def test_lanes_keep_labels_apart() -> None:

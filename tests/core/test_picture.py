@@ -85,7 +85,7 @@ def test_a_turn_is_told_in_words_and_figures() -> None:
     assert "3.2 s \u00b7 1 caller turn \u00b7 answered after 700 ms" in texts(picture)
     for side in ("wc", "wa"):
         (voice,) = classed(picture, side)
-        assert (voice.get("d") or "").count("M") > 40
+        assert (voice.get("d") or "").count("M") > 30
     assert len(classed(picture, "sc")) == len(classed(picture, "sa")) == 1
     assert len(classed(picture, "lw")) == 1
 
@@ -99,6 +99,14 @@ def test_a_barge_in_shows_what_was_heard_and_what_was_cut() -> None:
     assert gone.text == "four five six"
     assert len(classed(picture, "sg")) == len(classed(picture, "wg")) == 1
     assert "1 barge-in" in texts(picture)[1]
+    assert "At 2.7 s interrupted: heard 1.0 s, cut 2.0 s." in (picture[1].text or "")
+
+
+def test_words_without_blanks_are_struck_out_from_where_they_were_cut() -> None:
+    script = Script()
+    script.turn(0, "说。", "今天晚上七点半。谢", reply_ms=3000, cut=True)
+    (gone,) = classed(drawn(script.timeline), "gone")
+    assert gone.text == "上七点半。谢"
 
 
 def test_an_item_that_was_not_heard_at_all_is_struck_out() -> None:
@@ -171,6 +179,51 @@ def test_speech_without_a_pause_is_broken_all_the_same() -> None:
     picture = drawn(timeline)
     assert texts(picture).count("caller") == 4
     assert len(classed(picture, "sa")) == 4
+
+
+def test_the_end_of_a_call_has_no_row_of_its_own_when_it_is_short() -> None:
+    timeline = Timeline()
+    for second in range(14):
+        timeline.heard(HEARD, second * 1000)
+    assert texts(drawn(timeline)).count("caller") == 1
+
+
+def test_above_a_long_call_is_a_strip_of_the_whole() -> None:
+    script = Script()
+    for turn in range(4):
+        script.turn(turn * 10_000 + 500, "Talk.", "a long answer", reply_ms=6000, cut=turn == 1)
+    script.timeline.fail("gone", 20_000)
+    picture = drawn(script.timeline)
+    assert "whole call" in texts(picture)
+    assert (len(classed(picture, "oc")), len(classed(picture, "oa"))) == (5, 4)
+    assert (len(classed(picture, "lc")), len(classed(picture, "lb"))) == (2, 2)
+    assert {float(each.get("height") or 0) for each in classed(picture, "oc")} == {11.0}
+
+
+def test_a_slow_answer_stands_out() -> None:
+    timeline = Timeline()
+    for t_ms, waits_ms in ((0, 1900), (5000, 2100)):
+        timeline.caller(CALLER, t_ms)
+        timeline.take(UserSpeechStarted(vendor="x"), t_ms)
+        timeline.take(UserSpeechEnded(vendor="x"), t_ms + 1000)
+        begins = t_ms + 1000 + waits_ms
+        timeline.take(AssistantAudio(vendor="x", audio=HEARD, response_id=f"{t_ms}"), begins)
+        timeline.heard(HEARD, begins)
+    picture = drawn(timeline)
+    assert [each.text for each in classed(picture, "slow") if each.text] == ["2.1 s"]
+    assert "answered after 2.0 s (median), 2.1 s at most" in texts(picture)[1]
+
+
+def test_words_left_of_their_mark_end_at_it() -> None:
+    timeline = Timeline()
+    timeline.caller(bytes(32000 * 10), 0)
+    timeline.fail("it broke and nobody knows why", 9_900)
+    picture = drawn(timeline)
+    (label,) = (each for each in classed(picture, "bad") if each.tag == f"{SVG}text")
+    (line,) = classed(picture, "lb")
+    at = float((line.get("d") or "M0").removeprefix("M").partition(" ")[0])
+    assert label.get("text-anchor") == "end"
+    assert at - 12 < float(label.get("x") or 0) < at
 
 
 def boxes(picture: ET.Element, class_: str) -> list[tuple[float, float]]:
