@@ -93,6 +93,42 @@ def test_without_a_default_route_a_call_that_fits_none_has_none() -> None:
     assert name_of(routing, call(dialled="100")) == "route1"
 
 
+A_UUID = "40325ec2-5efd-4bd3-805f-53576e581d13"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ('dialled = "1*"', 'dialled = ["10", "12*"]'),
+        ('caller = ["1", "*"]', 'leg = "twilio"'),
+        ('leg = ["twilio", "plivo"]', 'leg = "plivo"\ndialled = "1"'),
+        ('uuid = "4*"', f'uuid = "{A_UUID}"'),
+        ('parameters = { shop = "*" }', 'parameters = { shop = "north", tier = "gold" }'),
+    ],
+)
+def test_a_route_that_never_gets_a_call_is_refused(earlier: str, later: str) -> None:
+    text = f"{SERVER}[[route]]\n{earlier}\n{INLINE}[[route]]\n{later}\n{INLINE}"
+    assert "route[2]: 'route2' never gets a call: 'route1' before it takes them all" in refused(
+        text
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ('dialled = ["10", "12*"]', 'dialled = "1*"'),
+        ('dialled = "1*"', 'caller = "1*"'),
+        ('leg = "twilio"', 'leg = ["twilio", "plivo"]'),
+        ('leg = "twilio"', 'dialled = "1"'),
+        (f'uuid = "{A_UUID}"', 'uuid = "*"'),
+        ('uuid = "*"', 'dialled = "1"'),
+        ('parameters = { shop = "*" }', 'parameters = { tier = "*" }'),
+    ],
+)
+def test_a_route_that_may_get_a_call_is_taken(earlier: str, later: str) -> None:
+    with_routes(earlier, later)
+
+
 def test_a_star_takes_a_call_of_which_nothing_is_known() -> None:
     assert name_of(with_routes('dialled = "*"'), call()) == "route1"
 
