@@ -28,6 +28,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
     monkeypatch.setenv("CALLS_SECRET", SECRET)
     monkeypatch.setenv("SHORT_SECRET", "short")
+    monkeypatch.setenv("ODD_SECRET", "correct horse b\udcffttery staple")
     monkeypatch.setenv("TOKEN", "vendor-token-1234567890")
     monkeypatch.setenv("SID", "AC0123456789")
 
@@ -158,7 +159,7 @@ def test_a_route_holds_what_the_file_says(tmp_path: Path) -> None:
         with_route(
             'name = "x"\ninstructions = "Be brief."\nvoice = "marin"\ngreeting = "Hello."\ntemperature = 0.7\n'
             'vad = { silence_ms = 400, threshold = 0.4, interrupt = false }\nhang_up = false\ntransfer = { desk = "100" }\n'
-            'fallback = "f.wav"\nrecord = "r"\npicture = "p"\ntool_timeout_s = 5\nvendor = { audio = { speed = 1.1 } }'
+            'fallback = "f.wav"\nrecord = "r"\npicture = "p"\ntool_timeout_s = 5\nstart_timeout_s = 6\nvendor = { audio = { speed = 1.1 } }'
         ),
         tmp_path,
     ).routes[0]
@@ -169,7 +170,8 @@ def test_a_route_holds_what_the_file_says(tmp_path: Path) -> None:
         0.7,
     )
     assert options.vad == ServerVAD(silence_ms=400, threshold=0.4, interrupt=False)
-    assert (options.tool_timeout_s, options.vendor) == (5, {"audio": {"speed": 1.1}})
+    assert (options.tool_timeout_s, options.start_timeout_s) == (5, 6)
+    assert options.vendor == {"audio": {"speed": 1.1}}
     assert (route.greeting, route.hang_up, route.transfer) == ("Hello.", False, {"desk": "100"})
     assert (route.fallback, route.record, route.picture) == (
         tmp_path / "f.wav",
@@ -230,6 +232,7 @@ WRONG = [
     ("[server]\npublic_url = 'calls.example.org'\n" + SERVER + DEFAULT, "server.public_url: expected a URL such as wss://"),
     ("[server]\nshared_secret = 'x'\n" + SERVER + DEFAULT, "server.shared_secret: the secret does not belong into the file"),
     ("[server]\nshared_secret_env = 'GONE'\n" + SERVER + DEFAULT, "the environment variable GONE is not set"),
+    ("[server]\nshared_secret_env = 'ODD_SECRET'\n" + SERVER + DEFAULT, "the environment variable ODD_SECRET, of those that a header can carry"),
     ("[server]\nshared_secret_env = 'SHORT_SECRET'\n" + SERVER + DEFAULT, "expected at least 16 characters in the environment variable SHORT_SECRET"),
     (SERVER + "[server.twilio]\nauth_token_env = 'TOKEN'\n" + DEFAULT, "server.twilio.account_sid_env: expected the name of an environment variable"),
     (SERVER + "[server.twilio]\naccount_sid_env = 'SID'\nauth_token_env = 'TOKEN'\ntoken = 1\n" + DEFAULT, "server.twilio.token: unknown key"),

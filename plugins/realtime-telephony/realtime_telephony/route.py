@@ -246,12 +246,14 @@ def _options(table: Table) -> Options:
     instructions = table.text("instructions")
     temperature = table.number("temperature", None, 0, 10)
     timeout_s = table.number("tool_timeout_s", 30.0, 0.1, 600)
+    start_s = table.number("start_timeout_s", 15.0, 0.5, 60)
     return Options(
         system_prompt=instructions,
         voice=voice,
         vad=vad,
         temperature=temperature,
         tool_timeout_s=timeout_s or 30.0,
+        start_timeout_s=start_s or 15.0,
         vendor=vendor.values(),
     )
 

@@ -169,10 +169,11 @@ def _shared_secret(table: Table) -> str | None:
     if name is None:
         return None
     secret = secret_named(name, table.at("shared_secret_env"))
-    if len(secret) < MIN_SECRET_LENGTH:
+    if len(secret) < MIN_SECRET_LENGTH or not (secret.isascii() and secret.isprintable()):
         raise table.refuse(
             "shared_secret_env",
-            f"expected at least {MIN_SECRET_LENGTH} characters in the environment variable {name}",
+            f"expected at least {MIN_SECRET_LENGTH} characters in the environment variable {name}, of those that "
+            "a header can carry: letters, digits and signs of ASCII",
         )
     return secret
 
