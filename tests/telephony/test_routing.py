@@ -28,6 +28,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
     monkeypatch.setenv("CALLS_SECRET", SECRET)
     monkeypatch.setenv("SHORT_SECRET", "short")
+    monkeypatch.setenv("ODD_SECRET", "correct horse b\udcffttery staple")
     monkeypatch.setenv("TOKEN", "vendor-token-1234567890")
     monkeypatch.setenv("SID", "AC0123456789")
 
@@ -93,6 +94,42 @@ def test_without_a_default_route_a_call_that_fits_none_has_none() -> None:
     assert name_of(routing, call(dialled="100")) == "route1"
 
 
+A_UUID = "40325ec2-5efd-4bd3-805f-53576e581d13"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ('dialled = "1*"', 'dialled = ["10", "12*"]'),
+        ('caller = ["1", "*"]', 'leg = "twilio"'),
+        ('leg = ["twilio", "plivo"]', 'leg = "plivo"\ndialled = "1"'),
+        ('uuid = "4*"', f'uuid = "{A_UUID}"'),
+        ('parameters = { shop = "*" }', 'parameters = { shop = "north", tier = "gold" }'),
+    ],
+)
+def test_a_route_that_never_gets_a_call_is_refused(earlier: str, later: str) -> None:
+    text = f"{SERVER}[[route]]\n{earlier}\n{INLINE}[[route]]\n{later}\n{INLINE}"
+    assert "route[2]: 'route2' never gets a call: 'route1' before it takes them all" in refused(
+        text
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ('dialled = ["10", "12*"]', 'dialled = "1*"'),
+        ('dialled = "1*"', 'caller = "1*"'),
+        ('leg = "twilio"', 'leg = ["twilio", "plivo"]'),
+        ('leg = "twilio"', 'dialled = "1"'),
+        (f'uuid = "{A_UUID}"', 'uuid = "*"'),
+        ('uuid = "*"', 'dialled = "1"'),
+        ('parameters = { shop = "*" }', 'parameters = { tier = "*" }'),
+    ],
+)
+def test_a_route_that_may_get_a_call_is_taken(earlier: str, later: str) -> None:
+    with_routes(earlier, later)
+
+
 def test_a_star_takes_a_call_of_which_nothing_is_known() -> None:
     assert name_of(with_routes('dialled = "*"'), call()) == "route1"
 
@@ -122,7 +159,7 @@ def test_a_route_holds_what_the_file_says(tmp_path: Path) -> None:
         with_route(
             'name = "x"\ninstructions = "Be brief."\nvoice = "marin"\ngreeting = "Hello."\ntemperature = 0.7\n'
             'vad = { silence_ms = 400, threshold = 0.4, interrupt = false }\nhang_up = false\ntransfer = { desk = "100" }\n'
-            'fallback = "f.wav"\nrecord = "r"\npicture = "p"\ntool_timeout_s = 5\nvendor = { audio = { speed = 1.1 } }'
+            'fallback = "f.wav"\nrecord = "r"\npicture = "p"\ntool_timeout_s = 5\nstart_timeout_s = 6\nvendor = { audio = { speed = 1.1 } }'
         ),
         tmp_path,
     ).routes[0]
@@ -133,7 +170,8 @@ def test_a_route_holds_what_the_file_says(tmp_path: Path) -> None:
         0.7,
     )
     assert options.vad == ServerVAD(silence_ms=400, threshold=0.4, interrupt=False)
-    assert (options.tool_timeout_s, options.vendor) == (5, {"audio": {"speed": 1.1}})
+    assert (options.tool_timeout_s, options.start_timeout_s) == (5, 6)
+    assert options.vendor == {"audio": {"speed": 1.1}}
     assert (route.greeting, route.hang_up, route.transfer) == ("Hello.", False, {"desk": "100"})
     assert (route.fallback, route.record, route.picture) == (
         tmp_path / "f.wav",
@@ -194,6 +232,7 @@ WRONG = [
     ("[server]\npublic_url = 'calls.example.org'\n" + SERVER + DEFAULT, "server.public_url: expected a URL such as wss://"),
     ("[server]\nshared_secret = 'x'\n" + SERVER + DEFAULT, "server.shared_secret: the secret does not belong into the file"),
     ("[server]\nshared_secret_env = 'GONE'\n" + SERVER + DEFAULT, "the environment variable GONE is not set"),
+    ("[server]\nshared_secret_env = 'ODD_SECRET'\n" + SERVER + DEFAULT, "the environment variable ODD_SECRET, of those that a header can carry"),
     ("[server]\nshared_secret_env = 'SHORT_SECRET'\n" + SERVER + DEFAULT, "expected at least 16 characters in the environment variable SHORT_SECRET"),
     (SERVER + "[server.twilio]\nauth_token_env = 'TOKEN'\n" + DEFAULT, "server.twilio.account_sid_env: expected the name of an environment variable"),
     (SERVER + "[server.twilio]\naccount_sid_env = 'SID'\nauth_token_env = 'TOKEN'\ntoken = 1\n" + DEFAULT, "server.twilio.token: unknown key"),

@@ -35,6 +35,13 @@ def _fits_one(pattern: str, value: str | None) -> bool:
     return value == pattern
 
 
+def _covers(patterns: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether every value that fits the others fits the patterns, too."""
+    if not patterns or "*" in patterns:
+        return True
+    return bool(others) and all(_fits(patterns, other) for other in others)
+
+
 @frozen(kw_only=True)
 class Match:
     """
@@ -69,11 +76,17 @@ class Match:
         )
 
     def hides(self, later: Match) -> bool:
-        """Whether a later route plainly never gets a call: both say the same, or this one takes every call."""
-        takes_all = not (self.leg or self.uuid or self.parameters) and all(
-            not patterns or "*" in patterns for patterns in (self.dialled, self.caller)
+        """Whether a later route plainly never gets a call: whatever fits it fits this one."""
+        return (
+            (not self.leg or (bool(later.leg) and set(later.leg) <= set(self.leg)))
+            and _covers(self.dialled, later.dialled)
+            and _covers(self.caller, later.caller)
+            and (not self.uuid or (bool(later.uuid) and _covers(self.uuid, later.uuid)))
+            and all(
+                name in later.parameters and _covers(patterns, later.parameters[name])
+                for name, patterns in self.parameters.items()
+            )
         )
-        return takes_all or self == later
 
     def describe(self) -> str:
         """Say the conditions in a line."""

@@ -250,12 +250,14 @@ def _options(table: Table) -> Options:
     instructions = table.text("instructions", "")
     temperature = table.number("temperature", 0, 10, None)
     timeout_s = table.number("tool_timeout_s", 0.1, 600, 30.0)
+    start_s = table.number("start_timeout_s", 0.5, 60, 15.0)
     return Options(
         system_prompt=instructions,
         voice=voice,
         vad=vad,
         temperature=temperature,
         tool_timeout_s=timeout_s,
+        start_timeout_s=start_s,
         vendor=vendor.values(),
     )
 

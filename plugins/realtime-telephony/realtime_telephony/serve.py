@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -121,46 +120,6 @@ def _with_time(record: CallRecord | RefusedCall) -> str:
     return f"{datetime.now(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')} {record.line()}"
 
 
-class _Asked:
-    """What signals ask for."""
-
-    def __init__(self) -> None:
-        self.to_stop = asyncio.Event()
-        self.to_hurry = asyncio.Event()
-        self.to_reload = asyncio.Event()
-
-    def stop(self) -> None:
-        """Stop in order; asked once more, at once."""
-        (self.to_hurry if self.to_stop.is_set() else self.to_stop).set()
-
-
-@contextmanager
-def _signals(asked: _Asked) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    meaning: dict[int, Callable[[], None]] = {
-        signal.SIGTERM: asked.stop,
-        signal.SIGINT: asked.stop,
-    }
-    if hasattr(signal, "SIGHUP"):
-        meaning[signal.SIGHUP] = asked.to_reload.set
-
-    def on_signal(number: int, _frame: Any) -> None:
-        loop.call_soon_threadsafe(meaning[number])
-
-    before = {number: signal.signal(number, on_signal) for number in meaning}
-    with suppress(NotImplementedError):  # on Windows, whose loop wakes up by itself
-        for number, what in meaning.items():
-            # A plain handler does not wake a loop that was about to sleep: the signal would wait for the next call.
-            loop.add_signal_handler(number, what)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
-            signal.signal(number, handler)
-
-
 @contextmanager
 def _short_collections() -> Iterator[None]:
     """
@@ -179,10 +138,11 @@ def _short_collections() -> Iterator[None]:
 async def _serve(routing: Routing, console: Console, read: Callable[[], Routing]) -> int:
     """Serve until signals end it; gives the exit code."""
     from realtime_telephony.server import CallServer, ListenError
+    from realtime_telephony.signals import Asked, signals
 
     server = CallServer(routing, on_record=lambda record: console.line(_with_time(record)))
-    asked = _Asked()
-    with _signals(asked):
+    asked = Asked()
+    with signals(asked):
         try:
             await server.start()
         except ListenError as error:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -13,13 +12,9 @@ from realtime_core.errors import ConfigError
 from realtime_core.toml_file import Table
 from realtime_telephony.audiosocket_frames import RATES_HZ
 from realtime_telephony.environment import secret_named
-from realtime_telephony.media_hang_up import (
-    PlivoAccount,
-    TelnyxAccount,
-    TwilioAccount,
-    VendorAccount,
-)
-from realtime_telephony.media_signature import PlivoSignature, RequestCheck, TwilioSignature
+from realtime_telephony.media_hang_up import VendorAccount
+from realtime_telephony.media_signature import RequestCheck
+from realtime_telephony.vendor_settings import is_plain_url, read_vendors
 
 __all__ = [
     "DEFAULT_DRAIN_S",
@@ -123,7 +118,7 @@ def read_server(table: Table) -> ServerSettings:
         ConfigError: Something in it is wrong, or would let anybody on the network make calls.
     """
     public_url = _public_url(table)
-    accounts, signatures = _vendors(table, public_url)
+    accounts, signatures = read_vendors(table, public_url)
     settings = ServerSettings(
         audiosocket=_audiosocket(table) if table.has("audiosocket") else None,
         http=_http(table) if table.has("http") else None,
@@ -166,9 +161,10 @@ def _shared_secret(table: Table) -> str | None:
     if name is None:
         return None
     secret = secret_named(name, table.at("shared_secret_env"))
-    if len(secret) < MIN_SECRET_LENGTH:
+    if len(secret) < MIN_SECRET_LENGTH or not (secret.isascii() and secret.isprintable()):
         raise table.error(
-            f"expected at least {MIN_SECRET_LENGTH} characters in the environment variable {name}",
+            f"expected at least {MIN_SECRET_LENGTH} characters in the environment variable {name}, of those that "
+            "a header can carry: letters, digits and signs of ASCII",
             "shared_secret_env",
         )
     return secret
@@ -178,27 +174,8 @@ def _public_url(table: Table) -> str:
     value = table.text("public_url", "")
     if not value:
         return ""
-    if not _is_plain_url(value, ("ws", "wss", "http", "https")):
+    if not is_plain_url(value, ("ws", "wss", "http", "https")):
         raise table.error("expected a URL such as wss://calls.example.org", "public_url")
-    return value.rstrip("/")
-
-
-def _is_plain_url(value: str, schemes: Sequence[str]) -> bool:
-    """Whether it is a URL of scheme, host, port and path alone, in characters a URL may have."""
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:  # brackets that do not match, a port beyond 65535
-        return False
-    further = parts.query or parts.fragment or parts.username or parts.password or port == 0
-    printable = value.isascii() and value.isprintable() and " " not in value
-    return parts.scheme in schemes and bool(parts.hostname) and printable and not further
-
-
-def _base_url(table: Table, default: str) -> str:
-    value = table.text("base_url", default)
-    if not _is_plain_url(value, ("http", "https")):
-        raise table.error(f"expected a URL such as {default}", "base_url")
     return value.rstrip("/")
 
 
@@ -259,66 +236,3 @@ def _host(table: Table, host: str) -> str:
                 f"expected an IP address or localhost, got {host!r}", "host"
             ) from None
     return host
-
-
-def _vendors(
-    table: Table, public_url: str
-) -> tuple[dict[str, VendorAccount], dict[str, RequestCheck]]:
-    """Read credentials that end calls, and with them the checks of signatures."""
-    accounts: dict[str, VendorAccount] = {}
-    signatures: dict[str, RequestCheck] = {}
-    for name, read in _READERS.items():
-        if table.has(name):
-            inner = table.table(name)
-            accounts[name], signature = read(inner, public_url)
-            if signature is not None:
-                signatures[name] = signature
-            inner.finish()
-    return accounts, signatures
-
-
-def _named(table: Table, key: str) -> str:
-    name = table.text(key, None)
-    if name is None:
-        raise table.error("expected the name of an environment variable", key)
-    return secret_named(name, table.at(key))
-
-
-def _twilio(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]:
-    token = _named(table, "auth_token_env")
-    key_sid, key_secret = "", token
-    if table.has("api_key_sid_env") or table.has("api_key_secret_env"):
-        key_sid = _named(table, "api_key_sid_env")
-        key_secret = _named(table, "api_key_secret_env")
-    account = TwilioAccount(
-        account_sid=_named(table, "account_sid_env"),
-        auth_token=key_secret,
-        api_key_sid=key_sid,
-        base_url=_base_url(table, "https://api.twilio.com"),
-    )
-    return account, TwilioSignature(token, public_url)
-
-
-def _telnyx(table: Table, _public_url: str) -> tuple[VendorAccount, None]:
-    account = TelnyxAccount(
-        api_key=_named(table, "api_key_env"),
-        base_url=_base_url(table, "https://api.telnyx.com"),
-    )
-    return account, None
-
-
-def _plivo(table: Table, public_url: str) -> tuple[VendorAccount, RequestCheck]:
-    token = _named(table, "auth_token_env")
-    account = PlivoAccount(
-        auth_id=_named(table, "auth_id_env"),
-        auth_token=token,
-        base_url=_base_url(table, "https://api.plivo.com"),
-    )
-    return account, PlivoSignature(token, public_url)
-
-
-_READERS: Final[Mapping[str, Callable[[Table, str], tuple[VendorAccount, RequestCheck | None]]]] = {
-    "twilio": _twilio,
-    "telnyx": _telnyx,
-    "plivo": _plivo,
-}
