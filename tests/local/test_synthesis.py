@@ -79,6 +79,16 @@ def test_a_voice_there_is_not_is_an_error(make: type[Synthesiser], voice: str) -
         list(make().speak("Hello.", voice))
 
 
+@needs_espeak_library
+@pytest.mark.parametrize("before", ["en-us", "EN-GB", "en-gb+f3"])
+def test_a_voice_there_is_not_is_an_error_whoever_spoke_before(before: str) -> None:
+    engine = EspeakLibrarySynthesiser()
+    assert b"".join(engine.speak("Hello.", before))
+    with pytest.raises(SynthesisError, match="no voice alloy"):
+        list(engine.speak("Hello.", "alloy"))
+    engine.close()
+
+
 @pytest.mark.parametrize("make", ENGINES)
 def test_closing_in_the_middle_leaves_no_process(make: type[Synthesiser]) -> None:
     before = set(children_of(os.getpid()))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 __all__ = ["main"]
@@ -31,11 +32,11 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class _Voice(ctypes.Structure):
-    """What to choose a voice by; of its fields only the language is filled."""
+    """One of the library's voices."""
 
     _fields_ = (
         ("name", ctypes.c_char_p),
-        ("languages", ctypes.c_char_p),
+        ("languages", ctypes.POINTER(ctypes.c_char)),
         ("identifier", ctypes.c_char_p),
         ("gender_age_variant", ctypes.c_ubyte * 4),
         ("score", ctypes.c_int),
@@ -52,16 +53,19 @@ class _Library:
         self.rate_hz: int = self._library.espeak_Initialize(
             _AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MS, data.encode(), _INITIALIZE_DONT_EXIT
         )
+        self._voices = frozenset(_names(self._library))
         self._callback = _Callback(self._on_samples)  # kept, or it would be freed
         self._library.espeak_SetSynthCallback(self._callback)
 
     def speak(self, request: dict[str, Any]) -> str:
         """Speak, and give what went wrong."""
-        voice = request["voice"].encode()
-        if self._library.espeak_SetVoiceByName(voice):
-            by_language = _Voice(languages=voice)
-            if self._library.espeak_SetVoiceByProperties(ctypes.byref(by_language)):
-                return f"no voice {request['voice']}"
+        voice = request["voice"]
+        # Of a name it does not know the library makes the voice before, another one, or a crash.
+        if voice.partition("+")[0].lower() not in self._voices:
+            return f"no voice {voice}"
+        if self._library.espeak_SetVoiceByName(voice.encode()):
+            language = ctypes.create_string_buffer(voice.encode())
+            self._library.espeak_SetVoiceByProperties(ctypes.byref(_Voice(languages=language)))
         self._library.espeak_SetParameter(_PARAMETER_RATE, request["speed"], 0)
         text = request["text"].encode() + b"\0"
         status: int = self._library.espeak_Synth(
@@ -82,6 +86,23 @@ class _Library:
             self._out.write(b"chunk %d\n%b" % (len(pcm), pcm))
             self._out.flush()
         return 0
+
+
+def _names(library: Any) -> Iterator[str]:
+    """Give the names, languages and files by which voices can be asked for, in lower case."""
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    for voice in library.espeak_ListVoices(None):
+        if not voice:
+            return
+        it = voice.contents
+        yield it.name.decode().lower()
+        file = it.identifier.decode().lower()
+        yield from (file, file.rpartition("/")[2])
+        at = 0
+        while it.languages[at] != b"\0":  # a byte of priority, a string; and so on
+            language = ctypes.string_at(ctypes.addressof(it.languages.contents) + at + 1)
+            yield language.decode().lower()
+            at += len(language) + 2
 
 
 def main(library: str, data: str) -> None:
