@@ -15,6 +15,7 @@ import webrtcvad
 from benchmarks.local_figures import LocalCpu
 from benchmarks.local_line import FRAME_MS, RATE_HZ, Line, Utterance
 from benchmarks.local_turns import Desk, desk, sentences
+from benchmarks.machine import cpu_seconds_of_children
 
 __all__ = ["measure_cpu"]
 
@@ -24,9 +25,9 @@ _PAUSE_S: Final = 2.5
 
 
 def _cpu_s() -> float:
-    """CPU time of this process and of those it started and saw end."""
+    """CPU time of this process and of those it started."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    return sum(each.ru_utime + each.ru_stime for each in used) + cpu_seconds_of_children()
 
 
 async def _cpu_ms_a_second(work: Callable[[], Awaitable[None]]) -> float:

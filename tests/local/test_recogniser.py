@@ -92,6 +92,31 @@ def test_the_words_of_a_grammar() -> None:
     assert grammar_words(GRAMMAR) == WORDS
 
 
+def test_keywords_are_words_too() -> None:
+    grammar = """#JSGF V1.0; /* of; */ grammar grammar;
+import <school.*>;
+public
+<s> = the grammar school {import <tag>;} | public holidays | import duty | <public> hello;
+<public> = public;
+"""
+    words = {"the", "grammar", "school", "public", "holidays", "import", "duty", "hello"}
+    assert grammar_words(grammar) == words
+    recogniser = SphinxRecogniser(
+        "#JSGF V1.0; grammar x; public <s> = are you open on public holidays | hello;"
+    )
+    heard = recogniser.recognise(uttered("are you open on public holidays"))
+    assert heard.text == "are you open on public holidays"
+
+
+def test_capital_letters_do_no_harm() -> None:
+    recogniser = SphinxRecogniser(
+        "#JSGF V1.0; grammar x; public <s> = What Time is IT | Xyzzy;",
+        pronunciations={"xyzzy": "Z IH Z IY"},
+    )
+    assert recogniser.recognise(uttered("what time is it")).text == "what time is it"
+    assert dictionary_of(["Read"], {}) == "Read R EH D\nRead(2) R IY D\n"
+
+
 def test_words_without_a_pronunciation_are_named() -> None:
     assert unknown_words(["Hello", "xyzzy", "frobnicate", "table"]) == ["frobnicate", "xyzzy"]
     with pytest.raises(ConfigError, match="does not have: frobnicate, xyzzy;"):

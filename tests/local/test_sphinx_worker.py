@@ -101,11 +101,13 @@ def test_a_process_that_died_idle_is_not_noticed(worker: SphinxWorker, utterance
 
 def test_an_utterance_fails_when_the_process_dies_of_it(tmp_path: Path) -> None:
     worker = SphinxWorker(
-        program(tmp_path, ANSWERS % "pcm and sys.exit(); print('{}', flush=True)")
+        program(tmp_path, ANSWERS % "pcm and sys.exit(3); print('{}', flush=True)")
     )
     worker.ask(request())
     first = pid_of(worker)
-    with pytest.raises(RealtimeError, match="process died; the next utterance starts") as caught:
+    with pytest.raises(
+        RealtimeError, match="process died with exit code 3; the next utterance starts"
+    ) as caught:
         worker.ask(request(), silence(1000))
     assert (caught.value.kind, caught.value.retryable) == (ErrorKind.VENDOR, True)
     assert worker.ask(request()) == {}
@@ -335,7 +337,7 @@ def test_the_application_itself_does_not_load_pocketsphinx() -> None:
 
 @pytest.fixture
 def dying(tmp_path: Path) -> SphinxRecogniser:
-    body = "pcm and sys.exit(); print('{}', flush=True)"
+    body = "pcm and sys.exit(4); print('{}', flush=True)"
     return recogniser_of(SphinxWorker(program(tmp_path, ANSWERS % body)))
 
 
@@ -349,5 +351,5 @@ async def test_a_session_goes_on_after_its_recogniser_died(dying: SphinxRecognis
         await say(agent, lambda: len(recorder.of(AssistantTurnEnd)) > 1)
     (error,) = recorder.of(ErrorEvent)
     assert not error.fatal
-    assert "process died; the next utterance starts another" in str(error.error)
+    assert "process died with exit code 4; the next utterance starts another" in str(error.error)
     assert [end.status for end in recorder.of(AssistantTurnEnd)] == ["completed"] * 2

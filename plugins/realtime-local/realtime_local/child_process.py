@@ -49,6 +49,11 @@ class ChildProcess:
         """Whether it runs."""
         return self._finalizer.alive and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with, less than 0 by a signal; known after `stop`."""
+        return self._process.returncode
+
     def write(self, data: bytes) -> None:
         """
         Write to its input, all of it.

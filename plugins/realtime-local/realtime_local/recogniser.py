@@ -44,7 +44,7 @@ class SphinxRecogniser(Recogniser):
     application, there is none.
 
     The first takes some 80 ms to make, another grammar 20 ms (80 ms with words not looked up before), a grammar that is
-    known nothing; recognition takes 25 ms a second of speech, and the process 28 MB, and 13 MB for each further grammar.
+    known nothing; recognition takes 20 to 40 ms a second of speech, and the process 28 MB, and 13 MB for each further grammar.
     Free speech takes 0.4 s to load, ten times as long to recognise, and 100 MB. Make it, too, in a worker thread.
 
     Args:

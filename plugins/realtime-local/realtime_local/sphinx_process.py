@@ -84,13 +84,13 @@ class Decoders:
             try:
                 decoder.add_word(word, phones, update=False)
             except RuntimeError as error:
-                raise GrammarError(
+                raise _GrammarError(
                     f"pronunciation of {word!r}: expected ARPAbet phones like 'HH AH L OW', got {phones!r}"
                 ) from error
         try:
             decoder.add_jsgf_string(_GRAMMAR, grammar)
         except (RuntimeError, ValueError) as error:
-            raise GrammarError(
+            raise _GrammarError(
                 "grammar: expected JSGF with a public rule that ends somewhere"
             ) from error
         return decoder
@@ -106,7 +106,7 @@ class Decoders:
         return self._pocketsphinx.Decoder(hmm=f"{self._model}/en-us", loglevel="FATAL", **settings)
 
 
-class GrammarError(ValueError):
+class _GrammarError(ValueError):
     """What is wrong with a grammar or its dictionary."""
 
 
@@ -127,7 +127,7 @@ def serve(requests: BinaryIO, replies: BinaryIO, decoders: Decoders) -> None:
         try:
             decoder = decoders.decoder(request)
             reply = _recognise(decoder, request["grammar"] is not None, pcm) if pcm else {}
-        except GrammarError as error:
+        except _GrammarError as error:
             reply = {"error": str(error), "is_grammar": True}
         except Exception as error:  # noqa: BLE001 - told to who asked; the next request may go better
             reply = {"error": f"{type(error).__name__}: {error}", "is_grammar": False}

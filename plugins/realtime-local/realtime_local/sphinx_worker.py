@@ -147,20 +147,23 @@ class SphinxWorker:
             timer.cancel()
             timer.join()
             if late.is_set():
-                raise _BrokenError(f"gave no answer within {limit_s:.0f} s")
+                raise _BrokenError(f"gave no answer within {limit_s:.3g} s")
             if not line.endswith(b"\n"):
-                raise _BrokenError("died")
-            try:
-                reply: object = json.loads(line)
-            except ValueError:
-                reply = None
-            if not isinstance(reply, dict):
-                raise _BrokenError("is something else")
+                process.stop()
+                raise _BrokenError(f"died with exit code {process.exit_code}")
+            return _parsed(line)
         except BaseException:
             timer.cancel()
             process.stop()
             raise
-        return reply
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        reply = json.loads(line)
+        if isinstance(reply, dict):
+            return reply
+    raise _BrokenError("is something else")
 
 
 class _BrokenError(Exception):
@@ -181,7 +184,7 @@ def _no_process(why: str) -> ConfigError:
 _workers: Final[WeakSet[SphinxWorker]] = WeakSet()
 
 GRAMMARS: Final = SphinxWorker()
-"""For sentences of a grammar, 20 to 60 ms a second of speech."""
+"""For sentences of a grammar, 20 to 40 ms a second of speech."""
 FREE_SPEECH: Final = SphinxWorker()
 """For free speech, which takes ten times as long: not in front of the others."""
 

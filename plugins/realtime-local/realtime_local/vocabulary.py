@@ -15,9 +15,11 @@ __all__ = ["check_grammar", "dictionary_of", "grammar_words", "unknown_words"]
 
 _COMMENTS: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _NOT_WORDS: Final = re.compile(
-    _COMMENTS.pattern + r"|\A[^;]*;"  # the header
-    r"|\b(?:grammar|import)\b[^;]*;"
-    r"|\bpublic\b|<[^>]*>|/[\d.]+/"  # a rule's begin, names of rules, weights
+    _COMMENTS.pattern
+    # The header with the grammar's name. Elsewhere "grammar" and "import" are words, and so is "public" inside a rule.
+    + rf"|\A[^;]*;(?:\s|{_COMMENTS.pattern})*(?:grammar\b[^;]*;)?"
+    r"|\bpublic(?=\s*<[^>]*>\s*=)"
+    r"|<[^>]*>|/[\d.]+/"  # names of rules, weights
     r"|\{(?:\\.|[^}])*\}",  # tags
     re.DOTALL,
 )
@@ -47,8 +49,8 @@ def check_grammar(jsgf: str) -> None:
 
 
 def grammar_words(jsgf: str) -> frozenset[str]:
-    """Give the words of a JSGF grammar, in lower case."""
-    return frozenset(word.lower() for word in _WORD.findall(_NOT_WORDS.sub(" ", jsgf)))
+    """Give the words of a JSGF grammar, as they are written there."""
+    return frozenset(_WORD.findall(_NOT_WORDS.sub(" ", jsgf)))
 
 
 def unknown_words(words: Iterable[str]) -> list[str]:
@@ -64,7 +66,7 @@ def dictionary_of(words: Iterable[str], pronunciations: Mapping[str, str]) -> st
     A dictionary of a few words is there in no time, where the whole one takes 140 ms and 28 MB of each decoder.
 
     Args:
-        words: The words, lower case.
+        words: The words, as the grammar writes them: pocketsphinx tells capital letters from small ones.
         pronunciations: ARPAbet phones by word, such as `{"risotto": "R IH Z OW T OW"}`, before the dictionary's.
 
     Raises:
@@ -76,16 +78,17 @@ def dictionary_of(words: Iterable[str], pronunciations: Mapping[str, str]) -> st
                 f"pronunciation of {word!r}: expected ARPAbet phones like 'HH AH L OW', got {phones!r}"
             )
     given = {word.lower(): phones for word, phones in pronunciations.items()}
-    wanted = frozenset(words)
+    written = sorted(frozenset(words))
+    wanted = frozenset(word.lower() for word in written)
     entries = _entries(frozenset(wanted - given.keys()))
     if missing := sorted(wanted - entries.keys() - given.keys()):
         raise ConfigError(
             f"the recogniser's dictionary does not have: {', '.join(missing)}; "
             "expected US English words (numbers spelt out), or a pronunciation of each"
         )
-    lines = [f"{word} {given[word]}" for word in sorted(wanted & given.keys())]
-    for word in sorted(entries):
-        lines += entries[word]
+    lines = [f"{word} {given[word.lower()]}" for word in written if word.lower() in given]
+    for word in written:
+        lines += [word + line[len(word) :] for line in entries.get(word.lower(), ())]
     return "\n".join(lines) + "\n"
 
 
