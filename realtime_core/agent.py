@@ -93,7 +93,7 @@ class Agent(ABC):
 
     @abstractmethod
     async def clear_input_audio(self) -> None:
-        """Throw away caller audio that the vendor holds and has not taken as a turn yet."""
+        """Throw away caller audio that waits here, or that the vendor holds and has not taken as a turn yet."""
 
     @abstractmethod
     async def create_response(self, instructions: str | None = None) -> None:

@@ -75,7 +75,8 @@ class AudioIn:
                 self.uplink.send(self.wire.audio_frame(tail))
 
     def clear(self) -> None:
-        """Forget what the resampler still holds."""
+        """Forget what was not sent yet, here and in the resampler; a turn that was committed stays whole."""
+        self.uplink.drop_newest()
         if self.resampler is not None:
             self.resampler.clear()
 
