@@ -34,8 +34,8 @@ EDITABLES = (
 )
 
 
-# Half of the tests' time is waiting, so two a core do well. Neighbours stay together, for what a module makes once.
-SIDE_BY_SIDE = ("-n", "4", "--dist", "worksteal")
+# Half of the tests' time is waiting, so two a core do well. A file stays together: a page's blocks build on each other.
+SIDE_BY_SIDE = ("-n", "4", "--dist", "loadfile")
 # What is looked for at length, in protocols or by ear, does not depend on how the packages came.
 LENGTHY = (
     "properties",

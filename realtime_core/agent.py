@@ -28,8 +28,9 @@ class Agent(ABC):
 
     All of it belongs to one event loop, the one `start` ran on. Commands may be called from any task of
     that loop and from callbacks, return when the request is queued, and are safe to cancel: what was
-    queued stays queued. A vendor's refusal of a command comes later, as an `ErrorEvent`. Before `start`
-    commands raise `AgentStateError`; after `close` or a fatal error, `AgentClosedError`.
+    queued stays queued. A vendor's refusal of a command comes later, as an `ErrorEvent`; an argument of the
+    wrong type is a `ConfigError` before anything is sent. Before `start` commands raise `AgentStateError`;
+    after `close` or a fatal error, `AgentClosedError`.
     """
 
     vendor: str
@@ -76,7 +77,8 @@ class Agent(ABC):
 
         Raises:
             ConfigError: An odd number of bytes.
-            TypeError: Not bytes, bytearray or memoryview, or a view with gaps.
+            TypeError: Not bytes, bytearray or memoryview, a view of something else than bytes and 16-bit samples (such as
+                floats), or one with gaps.
             AgentStateError: Before start.
             AgentClosedError: After close or a fatal error.
         """
@@ -91,7 +93,7 @@ class Agent(ABC):
 
     @abstractmethod
     async def clear_input_audio(self) -> None:
-        """Throw away caller audio that the vendor holds and has not taken as a turn yet."""
+        """Throw away caller audio that waits here, or that the vendor holds and has not taken as a turn yet."""
 
     @abstractmethod
     async def create_response(self, instructions: str | None = None) -> None:

@@ -11,6 +11,7 @@ __all__ = ["BYTES_PER_SAMPLE", "Resampler", "ResamplerFactory", "pcm_ms", "whole
 
 BYTES_PER_SAMPLE = 2
 """Bytes of one PCM16 sample."""
+_VIEWS = frozenset({"B", "b", "c", "h", "@h", "=h", "<h"})  # bytes, or samples as the wire has them
 
 
 class Resampler(Protocol):
@@ -55,9 +56,14 @@ def whole_samples(pcm: bytes | bytearray | memoryview) -> int:
 
     Raises:
         ConfigError: An odd number of bytes.
-        TypeError: Not bytes, bytearray or memoryview, or a view with gaps.
+        TypeError: Not bytes, bytearray or memoryview, a view of something else than bytes and 16-bit samples, or one with
+            gaps.
     """
     if isinstance(pcm, memoryview):
+        if pcm.format not in _VIEWS:
+            raise TypeError(
+                f"push_audio: expected a memoryview of bytes or of 16-bit samples, got format {pcm.format!r}"
+            )
         if not pcm.c_contiguous:
             raise TypeError("push_audio: expected a contiguous memoryview, got one with gaps")
         size = pcm.nbytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from attrs import define, field
@@ -47,7 +48,8 @@ class AudioIn:
 
     async def push(self, pcm: bytes | bytearray | memoryview, size: int) -> None:
         """
-        Take a chunk. All is done before the first await, and there is one only when the queue is full.
+        Take a chunk. All is done before the first await, and there is one only when the queue is full: until there is room,
+        or, where audio is dropped, for a turn of the loop, which who pushes without a pause would not let work.
 
         Args:
             pcm: PCM16LE mono, whole samples.
@@ -57,7 +59,8 @@ class AudioIn:
         if size <= self.longest_bytes:
             if self.waits:
                 await self._room(size)
-            self._send(pcm, size)
+            if self._send(pcm, size):
+                await asyncio.sleep(0)
             return
         step = _SPLIT_FRAME_MS * self.rate_hz // 1000 * BYTES_PER_SAMPLE
         view = memoryview(pcm)
@@ -65,7 +68,8 @@ class AudioIn:
             piece = view[at : at + step]
             if self.waits:
                 await self._room(piece.nbytes)
-            self._send(piece, piece.nbytes)
+            if self._send(piece, piece.nbytes):
+                await asyncio.sleep(0)
 
     def flush(self) -> None:
         """Send what the resampler still holds: the turn ends here."""
@@ -75,18 +79,23 @@ class AudioIn:
                 self.uplink.send(self.wire.audio_frame(tail))
 
     def clear(self) -> None:
-        """Forget what the resampler still holds."""
+        """Forget what was not sent yet, here and in the resampler; a turn that was committed stays whole."""
+        self.uplink.drop_newest()
         if self.resampler is not None:
             self.resampler.clear()
 
-    def _send(self, pcm: bytes | bytearray | memoryview, size: int) -> None:
+    def _send(self, pcm: bytes | bytearray | memoryview, size: int) -> bool:
+        """Send or queue a piece, and say whether audio had to be dropped for it."""
         if self.resampler is not None:
             pcm = self.resampler.process(pcm)
             if not pcm:
-                return
+                return False
         frame = self.wire.audio_frame(pcm)
-        if not self.uplink.send_at_once(frame):
-            self.on_queued(self.uplink.send(frame, pcm_ms(size, self.rate_hz)))
+        if self.uplink.send_at_once(frame):
+            return False
+        dropped = self.uplink.send(frame, pcm_ms(size, self.rate_hz))
+        self.on_queued(dropped)
+        return dropped
 
     async def _room(self, size: int) -> None:
         await self.uplink.room(pcm_ms(size, self.rate_hz))

@@ -43,7 +43,7 @@ def expect(
     expected: str, fits: Callable[[Any], bool]
 ) -> Callable[[object, Attribute[Any], Any], None]:
     """
-    Make a validator of `Options`.
+    Make a validator of a field of `Options` or `Tool`.
 
     Args:
         expected: For the error: what the field takes.
@@ -52,6 +52,6 @@ def expect(
 
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
-            raise wrong(f"Options.{attribute.name}", expected, value)
+            raise wrong(f"{type(instance).__name__}.{attribute.name}", expected, value)
 
     return check

@@ -43,6 +43,14 @@ __all__ = [
 ]
 
 
+_OUR_WHEELS = {
+    "realtime-openai": ("openai", "openai_realtime", "gpt4o_realtime", "gpt-4o-realtime"),
+    "realtime-aliyun": ("aliyun_omni", "qwen_omni", "dashscope_omni"),
+    "realtime-local": ("local", "offline"),
+}
+"""Slugs by wheel, to say what to install; nothing else is made of it."""
+
+
 class ErrorKind(StrEnum):
     """What has to be looked at: one closed set for every error and every vendor."""
 
@@ -121,17 +129,24 @@ class UnknownProviderError(RealtimeError, LookupError):
 
     def __init__(self, provider: str, installed: Sequence[str] = ()) -> None:
         have = ", ".join(installed) if installed else "none"
+        offers = {slug: wheel for wheel, slugs in _OUR_WHEELS.items() for slug in slugs}
+        wheel = offers.get(provider)
         if provider:
             from difflib import get_close_matches  # only for somebody's typo
 
-            near = get_close_matches(provider, installed, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            problem = f"no provider is installed for slug {provider!r}{hint}"
+            problem = f"no provider is installed for slug {provider!r}"
+            near = None if wheel else get_close_matches(provider, [*installed, *offers], n=1)
+            if near:
+                problem += f" (did you mean {near[0]!r}?)"
+                wheel = None if near[0] in installed else offers.get(near[0])
         else:
             problem = 'the credential has no "provider" slug'
+        commands = " or ".join(
+            f"`pip install {each}`" for each in ([wheel] if wheel else _OUR_WHEELS)
+        )
         super().__init__(
-            f"{problem}; installed: {have}. Install the wheel that offers it, "
-            "for example `pip install realtime-openai` or `pip install realtime-aliyun`.",
+            f"{problem}; installed: {have}. Install the wheel that offers it: {commands}"
+            + ("." if wheel else ", or somebody else's."),
             kind=ErrorKind.CONFIG,
         )
         self.provider = provider

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import final
 
+from realtime_core import refusal
 from realtime_core.agent import Agent
 from realtime_core.alarm import Alarm
 from realtime_core.audio import Resampler, ResamplerFactory, whole_samples
@@ -39,7 +40,6 @@ from realtime_core.keepalive import PING_EVERY_S, Keepalive
 from realtime_core.log import SessionLog
 from realtime_core.meter import Meter
 from realtime_core.options import Options
-from realtime_core.refusal import nobody_fetches, not_open, start_too_slow, unsupported
 from realtime_core.stats import SessionStats
 from realtime_core.tool_runner import ToolRunner, output_text
 from realtime_core.transport import ConnectionClosed, Transport
@@ -268,7 +268,7 @@ class SessionAgent(Agent):
             self._opened.set_exception(error)
 
     def _start_took_too_long(self) -> None:
-        self._refuse_start(start_too_slow(self.options.start_timeout_s))
+        self._refuse_start(refusal.start_too_slow(self.options.start_timeout_s))
 
     # Commands
 
@@ -303,6 +303,7 @@ class SessionAgent(Agent):
         """Ask for a reply."""
         now = self._ready("create_response")
         self._require(self.capabilities.greeting, "create_response", "greeting")
+        instructions = refusal.text_of("create_response", instructions or "") or None
         self._wire.create_response(instructions, now)
         self._beat()
 
@@ -310,7 +311,7 @@ class SessionAgent(Agent):
         """Add a user message."""
         now = self._ready("send_text")
         self._require(self.capabilities.text_input, "send_text", "text_input")
-        if text.strip():
+        if refusal.text_of("send_text", text).strip():
             self._wire.send_text(text, respond, now)
             self._beat()
 
@@ -318,7 +319,7 @@ class SessionAgent(Agent):
         """Stop the running reply."""
         now = self._ready("cancel")
         self._require(self.capabilities.cancel, "cancel", "cancel")
-        self._wire.cancel(played_ms, now)
+        self._wire.cancel(None if played_ms is None else refusal.ms_of("cancel", played_ms), now)
         self._beat()
 
     async def update_instructions(self, instructions: str) -> None:
@@ -327,7 +328,7 @@ class SessionAgent(Agent):
         self._require(
             self.capabilities.live_instructions, "update_instructions", "live_instructions"
         )
-        self._wire.update_instructions(instructions, now)
+        self._wire.update_instructions(refusal.text_of("update_instructions", instructions), now)
         self._beat()
 
     async def send_tool_result(self, call_id: str, output: str) -> None:
@@ -340,7 +341,7 @@ class SessionAgent(Agent):
     def report_playback(self, item_id: str, played_ms: int, *, final: bool = False) -> None:
         """Take note; after the end of the session it is ignored."""
         if self._session_open:
-            now = self._clock.now()
+            now, played_ms = self._clock.now(), refusal.ms_of("report_playback", played_ms)
             self._meter.played(item_id, played_ms, final, now)
             self._wire.report_playback(item_id, played_ms, final, now)
             if final:  # only a final report can settle a cut
@@ -361,7 +362,7 @@ class SessionAgent(Agent):
     def _raise_not_open(self, command: str) -> None:
         state = self._wire.state
         over = self._closed or (self._owner is not None and state is WireState.CLOSED)
-        raise not_open(command, state, over=over)
+        raise refusal.not_open(command, state, over=over)
 
     def _check_may_push(self) -> None:
         starting = self._owner is not None and self._wire.state in (
@@ -373,7 +374,7 @@ class SessionAgent(Agent):
 
     def _require(self, able: bool, command: str, flag: str) -> None:
         if not able:
-            raise unsupported(command, self.vendor, flag)
+            raise refusal.unsupported(command, self.vendor, flag)
 
     # The three beats
 
@@ -438,10 +439,7 @@ class SessionAgent(Agent):
     def _deliver(self, event: Event) -> None:
         self._meter.delivered(event, self._clock.now())
         if not self._delivery.put(event):
-            self._overflow()
-
-    def _overflow(self) -> None:
-        self._wire.fail(nobody_fetches(), self._clock.now())
+            self._wire.fail(refusal.nobody_fetches(), self._clock.now())
 
     def _on_open(self, event: SessionOpen) -> None:
         self._downlink.resampler = self._resampler_between(

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from realtime_core.checks import expect
+
 __all__ = ["Tool", "ToolHandler", "tools_for_session"]
 
 ToolHandler = Callable[[str, dict[str, Any]], str | Awaitable[str]]
@@ -27,17 +29,29 @@ def _parsed_parameters(value: Mapping[str, Any] | str | None) -> Mapping[str, An
     return value
 
 
+_check_text = expect("a string", lambda value: isinstance(value, str))
+
+
 @frozen(kw_only=True)
 class Tool:
-    """A function the model may call."""
+    """
+    A function the model may call.
 
-    name: str
+    Raises:
+        ConfigError: A field of another type.
+    """
+
+    name: str = field(validator=_check_text)
     """What the model calls it. A tool without a name is not sent."""
-    description: str = ""
+    description: str = field(default="", validator=_check_text)
     """Tells the model when to call it."""
     parameters: Mapping[str, Any] | str | None = None
     """JSON Schema of the arguments, as mapping or JSON text; blank or unparsable is an empty object."""
-    handler: ToolHandler | None = field(default=None, repr=False)
+    handler: ToolHandler | None = field(
+        default=None,
+        repr=False,
+        validator=expect("a function or None", lambda value: value is None or callable(value)),
+    )
     """Runs the tool; wins over `Options.tool_handler`."""
 
 

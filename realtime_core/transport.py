@@ -36,7 +36,7 @@ class Transport(Protocol):
         """Write a text frame at once, into the connection's own buffer; dropped after the end."""
 
     def backlog(self) -> int:
-        """Give the bytes the connection could not pass on to the network yet."""
+        """Give the bytes the connection could not pass on to the network yet; above zero too when it is gone."""
         ...
 
     async def drained(self) -> None:

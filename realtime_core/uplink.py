@@ -87,6 +87,12 @@ class Uplink:
             self.frames_sent += 1
             self._room.set()
 
+    def drop_newest(self) -> None:
+        """Forget the audio behind the last command that waits: it is wanted no more, and not counted as dropped."""
+        while self._queue and self._queue[-1][1]:
+            self._queued_ms -= self._queue.pop()[1]
+        self._room.set()
+
     def too_slow(self) -> RealtimeError:
         """Make the error that tells of dropped audio."""
         return RealtimeError(

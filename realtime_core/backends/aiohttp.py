@@ -253,8 +253,13 @@ class AiohttpTransport:
         _write(ws, frame, WSMsgType.TEXT)
 
     def backlog(self) -> int:
-        """Bytes in asyncio's buffer; the kernel's is small and not counted."""
-        return 0 if self._ws is None else self._ws.write_transport.get_write_buffer_size()
+        """Bytes in asyncio's buffer, the kernel's is small and not counted; above zero too when the connection is gone."""
+        if self._ws is None:
+            return 0
+        transport = self._ws.write_transport
+        # Frames for a connection that is gone wait like others: whoever pushes without a pause must come to wait for room,
+        # or the loop never turns and nobody learns of the end.
+        return transport.get_write_buffer_size() or int(transport.is_closing())
 
     async def drained(self) -> None:
         """Look every 5 ms; only while the connection is congested."""

@@ -49,6 +49,14 @@ async def test_what_is_no_bytes_is_refused(wrong: Any) -> None:
             await session.agent.push_audio(wrong)
 
 
+@pytest.mark.parametrize("kind", ["f", "d", "i", "H"])
+async def test_a_view_of_other_numbers_is_refused(kind: str) -> None:
+    """Their bytes would be taken for samples, and be noise."""
+    async with Session("openai_ga") as session:
+        with pytest.raises(TypeError, match=rf"bytes or of 16-bit samples, got format '{kind}'"):
+            await session.agent.push_audio(memoryview(array(kind, [0] * 160)))
+
+
 @pytest.mark.parametrize("rate_hz", [16000, 24000])
 @pytest.mark.parametrize("milliseconds", [20, 1000])
 async def test_bytes_bytearray_and_memoryview_are_the_same(rate_hz: int, milliseconds: int) -> None:

@@ -85,6 +85,9 @@ def test_an_unknown_provider_comes_with_the_nearest_slug_where_there_is_one() ->
     assert "did you mean 'openai'?" in str(rt.UnknownProviderError("opnai", ["mine", "openai"]))
     assert "did you mean" not in str(rt.UnknownProviderError("zzz", ["mine", "openai"]))
     assert "did you mean" not in str(rt.UnknownProviderError("openai"))
+    missed = str(rt.UnknownProviderError("ofline", ["openai"]))
+    assert "did you mean 'offline'?" in missed
+    assert "`pip install realtime-local`." in missed
 
 
 def test_a_missing_provider_is_told_apart_from_an_unknown_one() -> None:

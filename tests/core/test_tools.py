@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from realtime_core import Tool, tools_for_session
+from realtime_core import ConfigError, Tool, tools_for_session
 
 SCHEMA = {
     "type": "object",
@@ -85,3 +85,11 @@ def test_the_result_belongs_to_the_caller_at_every_depth() -> None:
 
 def test_a_tool_does_not_show_its_handler() -> None:
     assert "handler" not in repr(Tool(name="lookup", handler=lambda name, arguments: name))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", None), ("name", 5), ("description", None), ("handler", "look")]
+)
+def test_a_field_of_another_type_is_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"Tool\.{field}: expected .+, got {value!r}"):
+        Tool(**{"name": "lookup", field: value})

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+from realtime_core import UnknownProviderError
 from tests.packaging.source_tree import PROJECTS, ROOT, pyproject
 
 PLUGIN_PROJECTS = [project for project in PROJECTS if project != "realtime-core"]
@@ -47,6 +48,14 @@ def test_every_slug_is_lower_case_and_leads_to_the_vendors_provide(project: str)
     assert slugs
     assert {slug: f"{project.replace('-', '_')}:provide" for slug in slugs} == slugs
     assert [slug.strip().lower() for slug in slugs] == list(slugs)
+
+
+@pytest.mark.parametrize("project", PROVIDER_PROJECTS)
+def test_the_error_of_a_slug_that_is_not_installed_names_its_wheel(project: str) -> None:
+    for slug in pyproject(project)["project"]["entry-points"]["realtime.providers"]:
+        assert f"Install the wheel that offers it: `pip install {project}`." in str(
+            UnknownProviderError(slug)
+        )
 
 
 def test_no_two_vendors_offer_one_slug() -> None:

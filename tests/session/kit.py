@@ -19,6 +19,7 @@ GREETING = {"type": "session.created", "session": {"id": "S1"}}
 UPDATED = {"type": "session.updated", "session": {"id": "S1"}}
 CREATED: dict[str, Any] = {"type": "response.created", "response": {"id": "R1"}}
 DONE = {"type": "response.done", "response": {"id": "R1", "status": "completed"}}
+CANCELLED = {"type": "response.done", "response": {"id": "R1", "status": "cancelled"}}
 
 
 def audio(data: bytes = b"\1\2", reply: str = "R1", item: str = "A1") -> dict[str, Any]:

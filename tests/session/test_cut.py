@@ -9,10 +9,9 @@ import pytest
 from realtime_core.events import AssistantAudio, ErrorEvent, Event, Interrupted
 from realtime_core.playout import Playout
 
-from .kit import CREATED, DONE, Line, audio, pcm
+from .kit import CANCELLED, CREATED, DONE, Line, audio, pcm
 
 SPEECH = {"type": "input_audio_buffer.speech_started", "item_id": "U1"}
-CANCELLED = {"type": "response.done", "response": {"id": "R1", "status": "cancelled"}}
 
 
 def fails() -> None:

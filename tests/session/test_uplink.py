@@ -217,6 +217,46 @@ async def test_commands_keep_their_place_and_are_never_dropped() -> None:
     line.assert_nothing_left()
 
 
+async def test_cleared_audio_that_waits_is_not_sent_any_more() -> None:
+    """Sent all the same, it would reach a vendor's turn detection before the clear does."""
+    line = await Line(disable_server_vad=True).open()
+    await push(line, *range(1, 6))
+    line.transport.congested = True
+    await push(line, 6)
+    await line.agent.commit_input_audio()
+    await push(line, 7, 8)
+    await line.agent.clear_input_audio()
+    await push(line, 9)
+    line.transport.relieve()
+    await steps(SETTLED)
+    assert heard(line) == [1, 2, 3, 4, 5, 6, 9]
+    assert line.sent[7:] == [
+        "input_audio_buffer.commit",
+        "response.create",
+        "input_audio_buffer.clear",
+        "input_audio_buffer.append",
+    ]
+    assert line.agent.stats.drops == {}
+    await line.agent.close()
+    line.assert_nothing_left()
+
+
+async def test_clearing_makes_room_for_a_caller_who_waits() -> None:
+    line = await Line(max_buffered_ms=40, when_full="wait").open()
+    line.transport.congested = True
+    await push(line, 1, 2)
+    waiting = asyncio.create_task(push(line, 3))
+    await steps(SETTLED)
+    assert not waiting.done()
+    await line.agent.clear_input_audio()
+    await asyncio.wait_for(waiting, 1)
+    line.transport.relieve()
+    await steps(SETTLED)
+    assert heard(line) == [3]
+    await line.agent.close()
+    line.assert_nothing_left()
+
+
 async def test_what_a_cut_tells_the_vendor_overtakes_the_callers_audio() -> None:
     line = await Line(output_sample_rate=24000).open()
     await line.say(CREATED, audio(pcm(500)), audio(pcm(500), item="A2"))

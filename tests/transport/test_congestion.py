@@ -12,7 +12,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from realtime_core import (
+    Agent,
+    AgentClosedError,
+    ErrorEvent,
+    Event,
+    Options,
+    new_agent_from_credential,
+)
 from realtime_core.backends.aiohttp import AiohttpTransport
+from realtime_core.testing import LoopbackVendor
 
 
 @asynccontextmanager
@@ -57,3 +66,25 @@ async def test_frames_pings_and_the_goodbye_are_written_while_the_connection_is_
         transport.ping()
         transport.send(b"{}")
         await asyncio.wait_for(transport.close(), 1)  # raises nothing, and is bounded
+
+
+async def push_without_a_pause(agent: Agent) -> None:
+    """The loop only turns where a push lets it."""
+    for _ in range(1000):
+        await agent.push_audio(bytes(640))
+
+
+@pytest.mark.parametrize("when_full", ["wait", "drop_oldest"])
+async def test_whoever_pushes_without_a_pause_learns_that_the_connection_is_gone(
+    when_full: Any,
+) -> None:
+    events: list[Event] = []
+    options = Options(on_event=events.append, when_full=when_full, max_buffered_ms=400)
+    async with LoopbackVendor() as vendor:
+        agent: Any = new_agent_from_credential(vendor.credential("openai_ga"), options)
+        async with agent:
+            agent._transport._ws.write_transport.abort()  # as a write does that meets a reset
+            with pytest.raises(AgentClosedError):
+                await push_without_a_pause(agent)
+    lost = [event for event in events if isinstance(event, ErrorEvent) and event.fatal]
+    assert [event.error.kind for event in lost] == ["transport"]
