@@ -191,7 +191,8 @@ class Bridge:
             is_silent = True
         if is_silent or self._leg_over:
             self._quiet.set()
-        if self._may_push and self._filling is None and (gap_ms := self._ear.gap_ms()):
+        gap_ms = self._ear.gap_ms()
+        if gap_ms and self._may_push and self._filling is None:
             self._filling = asyncio.create_task(self._fill(gap_ms), name="realtime call silence")
         wish = self._farewell.due(line_is_silent=is_silent)
         if wish is not None and self._parting is None:
