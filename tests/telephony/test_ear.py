@@ -14,6 +14,7 @@ class Rig:
         self.clock = ManualClock(50.0)
         self.agent = StubAgent()
         self.ear = Ear(self.agent, RATE_HZ, self.clock)
+        self.ear.is_open = True
 
     def looks(self, ms: int) -> list[int]:
         """Look every 20 ms, as a tick does."""
@@ -28,7 +29,10 @@ async def test_a_gap_is_one_after_a_tenth_of_a_second() -> None:
     rig = Rig()
     await rig.ear.hear(pcm(20))
     assert rig.looks(120) == [0, 0, 0, 0, 100, 120]
-    assert await rig.ear.fill(120) == bytes(2 * 8 * 120)
+    silence = rig.ear.silence(120)
+    await rig.ear.fill(silence)
+    assert silence == bytes(2 * 8 * 120)
+    assert bytes(rig.agent.pushed) == pcm(20) + silence
     assert rig.looks(100) == [0, 0, 0, 0, 100]
     assert rig.ear.silence_filled_ms == 120
 
@@ -55,3 +59,13 @@ async def test_a_long_gap_is_filled_in_portions() -> None:
     rig = Rig()
     rig.looks(2000)
     assert rig.ear.gap_ms() == 500
+
+
+async def test_while_the_agent_takes_nothing_time_is_kept() -> None:
+    rig = Rig()
+    rig.ear.is_open = False
+    await rig.ear.hear(pcm(20))
+    assert rig.looks(100) == [0, 0, 0, 0, 100]
+    await rig.ear.fill(rig.ear.silence(100))
+    assert rig.looks(80) == [0] * 4
+    assert (bytes(rig.agent.pushed), rig.ear.silence_filled_ms) == (b"", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from realtime_core.agent import Agent
-from realtime_core.audio import BYTES_PER_SAMPLE
+from realtime_core.audio import BYTES_PER_SAMPLE, pcm_ms
 from realtime_core.clock import Clock
 
 __all__ = ["GAP_MS", "STALL_MS", "Ear"]
@@ -24,7 +24,7 @@ _CATCH_UP_S = 0.03
 @final
 class Ear:
     """
-    Passes the caller's audio on as it comes.
+    Passes the caller's audio on as it comes, while the agent takes any.
 
     Args:
         agent: Who listens.
@@ -33,6 +33,8 @@ class Ear:
     """
 
     def __init__(self, agent: Agent, rate_hz: int, clock: Clock) -> None:
+        self.is_open = False
+        """Whether the agent takes audio; time is kept all the same."""
         self.silence_filled_ms: int = 0
         self._agent = agent
         self._rate_hz = rate_hz
@@ -43,7 +45,8 @@ class Ear:
     async def hear(self, pcm: bytes) -> None:
         """Pass on a piece of the caller's audio: PCM16LE mono at the leg's rate."""
         self._heard_until = self._clock.now()
-        await self._agent.push_audio(pcm)
+        if self.is_open:
+            await self._agent.push_audio(pcm)
 
     def gap_ms(self) -> int:
         """
@@ -60,10 +63,13 @@ class Ear:
             return 0
         return min(int(missing_ms) // 20 * 20, _MOST_AT_ONCE_MS)
 
-    async def fill(self, gap_ms: int) -> bytes:
-        """Pass on silence in place of audio that did not come, and give it."""
+    def silence(self, gap_ms: int) -> bytes:
+        """Give the silence that stands in for audio that did not come; it counts as heard from now on."""
         self._heard_until += gap_ms / 1000
-        self.silence_filled_ms += gap_ms
-        silence = bytes(self._rate_hz * gap_ms // 1000 * BYTES_PER_SAMPLE)
-        await self._agent.push_audio(silence)
-        return silence
+        return bytes(self._rate_hz * gap_ms // 1000 * BYTES_PER_SAMPLE)
+
+    async def fill(self, silence: bytes) -> None:
+        """Pass such silence on."""
+        if self.is_open:
+            self.silence_filled_ms += round(pcm_ms(len(silence), self._rate_hz))
+            await self._agent.push_audio(silence)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import final
 
 from realtime_core.agent import Agent
+from realtime_core.audio import pcm_ms
 from realtime_core.clock import Clock
 from realtime_core.errors import ConfigError
 from realtime_core.events import Event
@@ -96,17 +97,16 @@ class Keepsake:
         return self._writer is not None
 
     def caller(self, pcm: bytes) -> None:
-        """Take what the caller says, as it comes."""
+        """Take what the caller says, as it comes, silence too: one piece follows the other, whenever we come to read it."""
         if not self.wanted:
             return
-        t_ms = max(0.0, self._now_ms() - len(pcm) * 500 / self._rate_hz)
         if self._timeline is not None:
-            self._timeline.caller(pcm, t_ms)
-        self._write(lambda recording: recording.caller(pcm, t_ms))
+            self._timeline.caller(pcm, self._began_ms(pcm))
+        self._write(lambda recording: recording.caller(pcm))
 
     def heard(self, pcm: bytes) -> None:
         """Take what leaves for the caller's ear."""
-        t_ms = self._now_ms()
+        t_ms = self._began_ms(pcm)
         if self._timeline is not None:
             self._timeline.heard(pcm, t_ms)
         self._write(lambda recording: recording.heard(pcm, t_ms))
@@ -170,6 +170,10 @@ class Keepsake:
             _log.exception("%s could not be written; the call goes on", what)
             return False
         return True
+
+    def _began_ms(self, pcm: bytes) -> float:
+        """When audio began that has just ended."""
+        return max(0.0, self._now_ms() - pcm_ms(len(pcm), self._rate_hz))
 
     def _now_ms(self) -> float:
         return (self._clock.now() - self._began) * 1000
