@@ -26,7 +26,13 @@ from realtime_telephony.media_hang_up import (
     VendorAccount,
 )
 from realtime_telephony.media_stream import StreamLimits
-from tests.telephony.fakes.media import FakePlivo, FakeTelnyx, FakeTwilio, FakeVendor
+from tests.telephony.fakes.media import (
+    FakePlivo,
+    FakeTelnyx,
+    FakeTwilio,
+    FakeVendor,
+    eventually,
+)
 from tests.telephony.fakes.media_server import call
 
 SECRET = "s3cret-of-the-tenant"
@@ -142,7 +148,24 @@ async def test_a_refusal_names_status_and_code_and_no_secret(
         assert caught.value.kind is kind
         assert caught.value.status == status
         assert SECRET not in repr(caught.value)
-        assert len(interface.requests) == 1  # no redirect is followed
+        assert len(interface.requests) == (2 if status == 500 else 1)  # no redirect is followed
+
+
+async def test_a_vendor_in_trouble_is_asked_once_more_to_end_a_call() -> None:
+    async with rest(503) as interface:
+
+        async def recover() -> None:
+            await eventually(lambda: len(interface.requests) == 1)
+            interface.status = 200
+
+        recovering = asyncio.create_task(recover())
+        await CallActions(telnyx(interface.url)).hang_up("c1")
+        await recovering
+        assert len(interface.requests) == 2
+        interface.status = 503
+        with pytest.raises(ConnectError):
+            await CallActions(telnyx(interface.url)).transfer("c1", "+15550100")
+        assert len(interface.requests) == 3  # who knows what became of it
 
 
 async def test_a_vendor_that_does_not_answer_has_a_limit() -> None:
