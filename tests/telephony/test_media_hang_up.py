@@ -33,7 +33,7 @@ from tests.telephony.fakes.media import (
     FakeVendor,
     eventually,
 )
-from tests.telephony.fakes.media_server import call
+from tests.telephony.fakes.media_server import call, media_server
 
 SECRET = "s3cret-of-the-tenant"
 TWILIO_CALLS = "/2010-04-01/Accounts/AC1/Calls"
@@ -317,6 +317,40 @@ async def test_a_call_that_lost_its_stream_is_not_left_in_silence(
         await leg.hang_up()
         await leg.hang_up()
         assert len(interface.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "logged"), [(200, False), (401, True)])
+async def test_a_call_that_cannot_be_carried_is_ended(
+    status: int, logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wideband(FakeTelnyx):
+        encoding = "G722"
+
+    vendor = Wideband()
+    async with (
+        rest(status) as interface,
+        media_server(accounts={"telnyx": telnyx(interface.url)}) as server,
+    ):
+        await vendor.dial(server.url())
+        await vendor.begin()
+        refused = await asyncio.wait_for(server.refused.get(), 5)
+        assert "PCMU" in str(refused)
+        assert [path.rpartition("/")[2] for _, path, _ in interface.requests] == ["hangup"]
+        await vendor.leave()
+        assert ("the stream is closed instead" in caplog.text) == logged
+
+
+async def test_a_call_without_an_id_is_refused_and_nobody_asked() -> None:
+    vendor = FakeTwilio()
+    async with (
+        rest() as interface,
+        media_server(accounts={"twilio": twilio(interface.url)}) as server,
+    ):
+        await vendor.dial(server.url())
+        await vendor.begin(callSid="../Calls")
+        await asyncio.wait_for(server.refused.get(), 5)
+        assert interface.requests == []
+        await vendor.leave()
 
 
 async def test_a_call_that_was_transferred_is_left_alone_when_its_stream_breaks() -> None:
