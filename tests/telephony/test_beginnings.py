@@ -21,10 +21,11 @@ from realtime_core import (
 )
 from realtime_core.clock import LoopClock
 from realtime_core.recording import StereoRecording
-from realtime_telephony import attach, bridge, keepsake
+from realtime_core.timeline import Timeline
+from realtime_telephony import CallControl, attach, bridge, keepsake
 from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.leg import CallerAudio, LegClosed
-from tests.telephony.kit import RATE_HZ, THEY_PACE, WE_PACE, StubLeg, pcm, until
+from tests.telephony.kit import RATE_HZ, THEY_PACE, WE_PACE, StubLeg, pcm, spoken, until
 from tests.telephony.test_mishaps import LiveAgent, nothing_left
 
 
@@ -51,6 +52,24 @@ async def test_an_agent_that_waits_for_its_vendor_is_refused() -> None:
     agent.options = Options(input_sample_rate=RATE_HZ, output_sample_rate=RATE_HZ, when_full="wait")
     with pytest.raises(ConfigError, match="drop_oldest"):
         await attach(agent, leg)
+
+
+async def test_a_control_is_in_one_call_at_a_time() -> None:
+    control = CallControl()
+    leg, other = StubLeg(WE_PACE, LoopClock()), StubLeg(WE_PACE, LoopClock())
+    agent = LiveAgent()
+    call = asyncio.create_task(attach(agent, leg, control=control))
+    await agent.started.wait()
+    with pytest.raises(ConfigError, match="one for each call"):
+        await attach(LiveAgent(), other, control=control)
+    assert not other.hung_up
+    leg.say(LegClosed("caller"))
+    await call
+    (hang_up,) = control.tools
+    assert hang_up.handler is not None
+    assert await hang_up.handler("hang_up", {}) == "There is no call to end."  # type: ignore[misc]
+    other.say(LegClosed("caller"))
+    assert (await attach(LiveAgent(), other, control=control)).ended_by == "caller"
 
 
 @pytest.mark.parametrize("turns", range(1, 12))
@@ -181,6 +200,25 @@ async def test_a_bug_in_the_picture_costs_the_picture(
     report = await attach(LiveAgent(), leg, picture=tmp_path / "call.svg")
     assert report.ended_by == "caller"
     assert "the picture could not be written" in caplog.text
+
+
+async def test_a_bug_in_what_the_picture_is_drawn_from_costs_the_picture_and_not_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a bug")
+
+    for what in ("caller", "heard", "take"):
+        monkeypatch.setattr(Timeline, what, fail)
+    leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
+    call = asyncio.create_task(attach(agent, leg, picture=tmp_path / "call.svg"))
+    agent.say(spoken(100))
+    leg.says(pcm(40))
+    await until(lambda: bytes(leg.given).count(pcm(20)) >= 5)
+    leg.say(LegClosed("caller"))
+    assert (await call).ended_by == "caller"
+    assert caplog.text.count("the picture could not be written") == 1
+    assert not (tmp_path / "call.svg").exists()
 
 
 async def test_a_disk_that_hangs_is_not_waited_for_at_the_end(

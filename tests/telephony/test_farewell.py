@@ -5,7 +5,7 @@ from __future__ import annotations
 from realtime_core.testing import ManualClock
 from realtime_telephony import CallControl
 from realtime_telephony.call_control import CallWish
-from realtime_telephony.farewell import GOODBYE_LIMIT_S, PATIENCE_S, Farewell
+from realtime_telephony.farewell import ANSWER_S, GOODBYE_LIMIT_S, PATIENCE_S, Farewell
 
 BYE = CallWish("hang_up")
 
@@ -73,6 +73,28 @@ def test_a_caller_who_cuts_in_is_heard_out_and_answered() -> None:
     farewell.caller_speaks(begins=False)
     clock.advance(PATIENCE_S - 1)
     assert farewell.due(line_is_silent=True) is None
+    farewell.turn_ended([])
+    assert farewell.due(line_is_silent=False) is None
+    clock.advance(ANSWER_S - 0.1)
+    assert farewell.due(line_is_silent=True) is None  # it may have been a question
+    clock.advance(0.2)
+    assert farewell.due(line_is_silent=True) == BYE
+
+
+def test_a_caller_who_cut_in_and_has_more_to_say_is_answered_again() -> None:
+    clock = ManualClock()
+    farewell = Farewell(clock)
+    farewell.wish(BYE)
+    farewell.caller_speaks(begins=True)
+    farewell.caller_speaks(begins=False)
+    farewell.turn_ended([])
+    clock.advance(ANSWER_S - 0.1)
+    farewell.caller_speaks(begins=True)
+    farewell.caller_speaks(begins=False)
+    clock.advance(PATIENCE_S - 0.1)
+    assert farewell.due(line_is_silent=True) is None
+    farewell.turn_ended(["hang_up"])
+    farewell.wish(BYE)
     farewell.turn_ended([])
     assert farewell.due(line_is_silent=True) == BYE
 

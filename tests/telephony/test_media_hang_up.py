@@ -26,8 +26,14 @@ from realtime_telephony.media_hang_up import (
     VendorAccount,
 )
 from realtime_telephony.media_stream import StreamLimits
-from tests.telephony.fakes.media import FakePlivo, FakeTelnyx, FakeTwilio, FakeVendor
-from tests.telephony.fakes.media_server import call
+from tests.telephony.fakes.media import (
+    FakePlivo,
+    FakeTelnyx,
+    FakeTwilio,
+    FakeVendor,
+    eventually,
+)
+from tests.telephony.fakes.media_server import call, media_server
 
 SECRET = "s3cret-of-the-tenant"
 TWILIO_CALLS = "/2010-04-01/Accounts/AC1/Calls"
@@ -142,7 +148,24 @@ async def test_a_refusal_names_status_and_code_and_no_secret(
         assert caught.value.kind is kind
         assert caught.value.status == status
         assert SECRET not in repr(caught.value)
-        assert len(interface.requests) == 1  # no redirect is followed
+        assert len(interface.requests) == (2 if status == 500 else 1)  # no redirect is followed
+
+
+async def test_a_vendor_in_trouble_is_asked_once_more_to_end_a_call() -> None:
+    async with rest(503) as interface:
+
+        async def recover() -> None:
+            await eventually(lambda: len(interface.requests) == 1)
+            interface.status = 200
+
+        recovering = asyncio.create_task(recover())
+        await CallActions(telnyx(interface.url)).hang_up("c1")
+        await recovering
+        assert len(interface.requests) == 2
+        interface.status = 503
+        with pytest.raises(ConnectError):
+            await CallActions(telnyx(interface.url)).transfer("c1", "+15550100")
+        assert len(interface.requests) == 3  # who knows what became of it
 
 
 async def test_a_vendor_that_does_not_answer_has_a_limit() -> None:
@@ -294,6 +317,40 @@ async def test_a_call_that_lost_its_stream_is_not_left_in_silence(
         await leg.hang_up()
         await leg.hang_up()
         assert len(interface.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "logged"), [(200, False), (401, True)])
+async def test_a_call_that_cannot_be_carried_is_ended(
+    status: int, logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wideband(FakeTelnyx):
+        encoding = "G722"
+
+    vendor = Wideband()
+    async with (
+        rest(status) as interface,
+        media_server(accounts={"telnyx": telnyx(interface.url)}) as server,
+    ):
+        await vendor.dial(server.url())
+        await vendor.begin()
+        refused = await asyncio.wait_for(server.refused.get(), 5)
+        assert "PCMU" in str(refused)
+        assert [path.rpartition("/")[2] for _, path, _ in interface.requests] == ["hangup"]
+        await vendor.leave()
+        assert ("the stream is closed instead" in caplog.text) == logged
+
+
+async def test_a_call_without_an_id_is_refused_and_nobody_asked() -> None:
+    vendor = FakeTwilio()
+    async with (
+        rest() as interface,
+        media_server(accounts={"twilio": twilio(interface.url)}) as server,
+    ):
+        await vendor.dial(server.url())
+        await vendor.begin(callSid="../Calls")
+        await asyncio.wait_for(server.refused.get(), 5)
+        assert interface.requests == []
+        await vendor.leave()
 
 
 async def test_a_call_that_was_transferred_is_left_alone_when_its_stream_breaks() -> None:

@@ -80,7 +80,8 @@ ENCODE: Final[Mapping[Codec, Callable[[bytes], bytes]]] = {
 """PCM16LE to the wire, by codec."""
 SEND_LIMIT_BYTES: Final = 4 * 1024 * 1024
 """More than this unwritten, far beyond what is sent ahead, and Asterisk does not read."""
-_STATUS_TIMEOUT_S: Final = 0.1
+_STATUS_TIMEOUT_S: Final = 0.08
+_CATCH_UP_S: Final = 0.02
 _HANG_UP_S: Final = 2.0
 GOODBYE_S: Final = 1.5
 """How long the other side's close frame is awaited."""
@@ -184,9 +185,12 @@ class AsteriskWebSocketLeg(CallLeg):
         self._settle_waiters()
         self._arm_tail()
         _, late = await asyncio.wait([status], timeout=_STATUS_TIMEOUT_S)
+        if late:  # what came while our loop stood still is still to be read
+            _, late = await asyncio.wait([status], timeout=_CATCH_UP_S)
         if late:
             self._queue.abandon()
-            _log.warning("call %s: no STATUS within %g s", self.info.call_id, _STATUS_TIMEOUT_S)
+            limit_s = _STATUS_TIMEOUT_S + _CATCH_UP_S
+            _log.warning("call %s: no STATUS within %g s", self.info.call_id, limit_s)
         return self.played_samples()
 
     async def drained(self, timeout_s: float) -> bool:

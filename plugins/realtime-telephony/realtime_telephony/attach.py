@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import attrs
@@ -73,8 +74,8 @@ async def attach(
         How it went; failures of agent and leg are told there and never raised.
 
     Raises:
-        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own or waits when its queue is full, or
-            a file cannot be used; neither agent nor leg was touched.
+        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own or waits when its queue is full, the
+            control is in another call, or a file cannot be used; neither agent nor leg was touched.
     """
     rate = leg.sample_rate_hz
     have = (agent.options.input_sample_rate, agent.options.output_sample_rate)
@@ -91,28 +92,31 @@ async def attach(
             "caller who hangs up"
         )
     clock = clock if clock is not None else LoopClock()
-    keepsake = Keepsake(agent, rate, record=record, picture=picture, clock=clock)
-    try:
-        apology = await asyncio.to_thread(fallback_audio, fallback, rate)
-        await keepsake.open()
-    except asyncio.CancelledError:
-        await to_the_end(
-            end_each(leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S)
+    with nullcontext() if control is None else control.in_use():
+        keepsake = Keepsake(agent, rate, record=record, picture=picture, clock=clock)
+        try:
+            apology = await asyncio.to_thread(fallback_audio, fallback, rate)
+            await keepsake.open()
+        except asyncio.CancelledError:
+            await to_the_end(
+                end_each(
+                    leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S
+                )
+            )
+            raise
+        bridge = Bridge(
+            agent,
+            leg,
+            control=control,
+            greeting=greeting,
+            on_event=on_event,
+            fallback=apology,
+            keepsake=keepsake,
+            clock=clock,
         )
-        raise
-    bridge = Bridge(
-        agent,
-        leg,
-        control=control,
-        greeting=greeting,
-        on_event=on_event,
-        fallback=apology,
-        keepsake=keepsake,
-        clock=clock,
-    )
-    try:
-        report = await bridge.run()
-        keepsake.conclude(report.detail, failed=report.ended_by == "failure")
-        return report
-    finally:
-        await to_the_end(keepsake.finish())
+        try:
+            report = await bridge.run()
+            keepsake.conclude(report.detail, failed=report.ended_by == "failure")
+            return report
+        finally:
+            await to_the_end(keepsake.finish())

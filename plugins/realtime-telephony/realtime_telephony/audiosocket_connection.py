@@ -195,7 +195,8 @@ class AudioSocketConnection(asyncio.Protocol):
             self.end(
                 LegClosed(
                     "protocol",
-                    f"the call is at {self.rate.result()} Hz and audio of {message.sample_rate_hz} Hz came",
+                    f"the call is at {self.rate.result()} Hz and audio of {message.sample_rate_hz} Hz came; where phones are"
+                    " silent from the start, set silent_rate_hz to what stands in c(...)",
                 )
             )
             return

@@ -81,7 +81,6 @@ class Bridge:
         self._ended: asyncio.Future[tuple[EndedBy, str]] | None = None
         self._error: RealtimeError | None = None
         self._parting: CallWish | None = None
-        self._may_push = False
         self._leg_over = False
         self._quiet = asyncio.Event()
         self._digits: list[str] = []
@@ -160,8 +159,7 @@ class Bridge:
             match await self._leg.receive():
                 case CallerAudio(pcm):
                     self._keepsake.caller(pcm)
-                    if self._may_push:
-                        await self._pass_on(self._ear.hear(pcm))
+                    await self._pass_on(self._ear.hear(pcm))
                 case DigitPressed() as pressed:
                     self._digits.append(pressed.digit)
                     self._listener.tell(pressed)
@@ -176,9 +174,9 @@ class Bridge:
             await push
         except AgentStateError:
             # Over, or refused at the start: its events, or its exception, say why.
-            self._may_push = False
+            self._ear.is_open = False
         except Exception as error:  # noqa: BLE001 - see _fail
-            self._may_push = False
+            self._ear.is_open = False
             self._fail("the agent's input", error)
 
     def _tick(self) -> None:
@@ -191,16 +189,18 @@ class Bridge:
             is_silent = True
         if is_silent or self._leg_over:
             self._quiet.set()
-        if self._may_push and self._filling is None and (gap_ms := self._ear.gap_ms()):
-            self._filling = asyncio.create_task(self._fill(gap_ms), name="realtime call silence")
+        if self._filling is None and (gap_ms := self._ear.gap_ms()):
+            silence = self._ear.silence(gap_ms)
+            self._keepsake.caller(silence)
+            self._filling = asyncio.create_task(self._fill(silence), name="realtime call silence")
         wish = self._farewell.due(line_is_silent=is_silent)
         if wish is not None and self._parting is None:
             self._parting = wish
             self._end("transfer" if wish.kind == "transfer" else "agent", wish.target)
 
-    async def _fill(self, gap_ms: int) -> None:
+    async def _fill(self, silence: bytes) -> None:
         try:
-            await self._pass_on(self._ear.fill(gap_ms))
+            await self._pass_on(self._ear.fill(silence))
         finally:
             self._filling = None
 
@@ -209,7 +209,7 @@ class Bridge:
     async def _converse(self) -> None:
         """Start the agent, greet, and take its events, until its session is over."""
         try:
-            self._may_push = True  # an agent that is starting holds what it hears
+            self._ear.is_open = True  # an agent that is starting holds what it hears
             await self._agent.start()
             if self._greeting is not None:
                 await self._greet(self._greeting)
@@ -222,7 +222,7 @@ class Bridge:
             self._error = self._error or error
         except Exception as error:  # noqa: BLE001 - see _fail
             self._fail("the agent", error)
-        self._may_push = False
+        self._ear.is_open = False
         if not self._farewell.is_complete:  # otherwise its last words are heard out
             self._end("failure", str(self._error) if self._error else "the session ended")
 
@@ -237,7 +237,7 @@ class Bridge:
             case ErrorEvent() if event.fatal:
                 self._error = event.error
             case SessionClose():
-                self._may_push = False
+                self._ear.is_open = False
             case Interrupted():
                 self._barge_ins += 1
             case AssistantAudio():
@@ -255,7 +255,7 @@ class Bridge:
 
     async def _apologise(self) -> None:
         """Never dead air: what waits is dropped, the fallback is heard, then the call ends."""
-        self._may_push = False
+        self._ear.is_open = False
         await self._line.take_over(self._fallback)
         await self._heard_out(pcm_ms(len(self._fallback), self._leg.sample_rate_hz) / 1000)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from attrs import frozen
 
+from realtime_core.errors import ConfigError
 from realtime_core.tools import Tool
 
 __all__ = ["CallControl", "CallWish"]
@@ -40,6 +42,7 @@ class CallControl:
         self._targets = dict(transfer_to or {})
         self._on_wish: Callable[[CallWish], None] | None = None
         self._can_transfer = True
+        self._is_in_use = False
         tools: list[Tool] = []
         if hang_up:
             tools.append(
@@ -71,6 +74,25 @@ class CallControl:
             )
         self.tools: tuple[Tool, ...] = tuple(tools)
         """For `Options.tools`, besides the application's own."""
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """
+        Keep it for one call; `attach` does.
+
+        Raises:
+            ConfigError: It is in another call, which the model of this one would end.
+        """
+        if self._is_in_use:
+            raise ConfigError(
+                "attach: this CallControl is in another call; make one for each call, before its agent"
+            )
+        self._is_in_use = True
+        try:
+            yield
+        finally:
+            self._is_in_use = False
+            self._on_wish = None
 
     def bind(self, on_wish: Callable[[CallWish], None], *, can_transfer: bool = True) -> None:
         """

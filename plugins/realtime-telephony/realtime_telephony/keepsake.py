@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import final
 
 from realtime_core.agent import Agent
+from realtime_core.audio import pcm_ms
 from realtime_core.clock import Clock
 from realtime_core.errors import ConfigError
 from realtime_core.events import Event
@@ -96,30 +97,25 @@ class Keepsake:
         return self._writer is not None
 
     def caller(self, pcm: bytes) -> None:
-        """Take what the caller says, as it comes."""
+        """Take what the caller says, as it comes, silence too: one piece follows the other, whenever we come to read it."""
         if not self.wanted:
             return
-        t_ms = max(0.0, self._now_ms() - len(pcm) * 500 / self._rate_hz)
-        if self._timeline is not None:
-            self._timeline.caller(pcm, t_ms)
-        self._write(lambda recording: recording.caller(pcm, t_ms))
+        self._note(lambda timeline: timeline.caller(pcm, self._began_ms(pcm)))
+        self._write(lambda recording: recording.caller(pcm))
 
     def heard(self, pcm: bytes) -> None:
         """Take what leaves for the caller's ear."""
-        t_ms = self._now_ms()
-        if self._timeline is not None:
-            self._timeline.heard(pcm, t_ms)
+        t_ms = self._began_ms(pcm)
+        self._note(lambda timeline: timeline.heard(pcm, t_ms))
         self._write(lambda recording: recording.heard(pcm, t_ms))
 
     def event(self, event: Event) -> None:
         """Take an event of the agent."""
-        if self._timeline is not None:
-            self._timeline.take(event, self._now_ms())
+        self._note(lambda timeline: timeline.take(event, self._now_ms()))
 
     def conclude(self, verdict: str, *, failed: bool) -> None:
         """Say how it went, for the picture."""
-        if self._timeline is not None:
-            self._timeline.conclude(verdict, failed=failed)
+        self._note(lambda timeline: timeline.conclude(verdict, failed=failed))
 
     async def finish(self) -> None:
         """Write what is to be written and close the files; a disk that takes longer than `FINISH_LIMIT_S` is left to it."""
@@ -142,6 +138,11 @@ class Keepsake:
         recording, self._recording = self._recording, None
         if recording is not None:
             self._attempt(recording.close, "the recording")
+
+    def _note(self, note: Callable[[Timeline], object]) -> None:
+        timeline = self._timeline
+        if timeline is not None and not self._attempt(lambda: note(timeline), "the picture"):
+            self._timeline = None
 
     def _write(self, write: Callable[[StereoRecording], object]) -> None:
         if self._writer is None or self._is_lost:
@@ -170,6 +171,10 @@ class Keepsake:
             _log.exception("%s could not be written; the call goes on", what)
             return False
         return True
+
+    def _began_ms(self, pcm: bytes) -> float:
+        """When audio began that has just ended."""
+        return max(0.0, self._now_ms() - pcm_ms(len(pcm), self._rate_hz))
 
     def _now_ms(self) -> float:
         return (self._clock.now() - self._began) * 1000

@@ -12,7 +12,7 @@ from aiohttp import web
 from realtime_core.clock import Clock
 from realtime_core.errors import ConfigError, ErrorKind, RealtimeError
 from realtime_telephony.media_dialect import DIALECTS, MediaDialect, detect
-from realtime_telephony.media_frames import StreamStarted, parse_json, read_start
+from realtime_telephony.media_frames import call_id_of, parse_json, read_start
 from realtime_telephony.media_hang_up import CallActions, VendorAccount
 from realtime_telephony.media_signature import RequestCheck
 from realtime_telephony.media_socket import CLOSE_TIMEOUT_S, NEVER_WAIT, MediaSocket, SocketEnd
@@ -74,7 +74,8 @@ async def media_stream_call(
     Raises:
         web.HTTPForbidden: The check failed; nothing was upgraded.
         web.HTTPBadRequest: No WebSocket upgrade.
-        StreamRefusedError: No start message in time, no vendor we know, or an encoding we cannot carry.
+        StreamRefusedError: No start message in time, no vendor we know, or an encoding we cannot carry; such a call is ended
+            by its account, where there is one.
     """
     if check is not None and not check(request):
         _log.warning(
@@ -92,8 +93,14 @@ async def media_stream_call(
         raise web.HTTPBadRequest(text="expected a WebSocket upgrade\n")
     await response.prepare(request)
     socket = MediaSocket(response, request)
+    accounts = accounts or {}
     try:
-        started = await _wait_for_start(socket, dialects, start_timeout_s)
+        dialect, message = await _wait_for_start(socket, dialects, start_timeout_s)
+        try:
+            started = read_start(dialect, message)
+        except ConfigError:
+            await _end_call(dialect, message, accounts)
+            raise
         # The first call on a law builds its tables, some 40 ms of work that other calls must not hear.
         await asyncio.to_thread(started.plays.encode, b"")
     except RealtimeError as error:
@@ -102,14 +109,27 @@ async def media_stream_call(
     except BaseException:
         await socket.close(_POLICY_VIOLATION)
         raise
-    account = (accounts or {}).get(started.dialect.name)
+    account = accounts.get(dialect.name)
     control = None if account is None else CallActions(account)
     return MediaStreamLeg(socket, started, control=control, limits=limits, clock=clock)
 
 
+async def _end_call(
+    dialect: MediaDialect, message: Mapping[str, Any], accounts: Mapping[str, VendorAccount]
+) -> None:
+    """End a call that cannot be carried: the vendor may keep it up, with nobody to speak to."""
+    account, call_id = accounts.get(dialect.name), call_id_of(dialect, message)
+    if account is None or call_id is None:
+        return
+    try:
+        await CallActions(account).hang_up(call_id)
+    except RealtimeError as error:
+        _log.error("%s: %s; the stream is closed instead", dialect.name, error)
+
+
 async def _wait_for_start(
     socket: MediaSocket, dialects: Sequence[MediaDialect], timeout_s: float
-) -> StreamStarted:
+) -> tuple[MediaDialect, dict[str, Any]]:
     expected = "expected a start message of " + ", ".join(dialect.name for dialect in dialects)
     try:
         async with asyncio.timeout(timeout_s):
@@ -122,7 +142,7 @@ async def _wait_for_start(
                 )
                 dialect = detect(parsed, dialects)
                 if dialect is not None and parsed is not None:
-                    return read_start(dialect, parsed)
+                    return dialect, parsed
     except TimeoutError:
         raise ConfigError(f"media stream: {expected} within {timeout_s:g} s") from None
     raise ConfigError(f"media stream: {expected}, got {MESSAGES_BEFORE_START + 1} other messages")

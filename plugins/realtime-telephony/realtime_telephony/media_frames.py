@@ -27,6 +27,7 @@ __all__ = [
     "StreamStarted",
     "StreamStopped",
     "VendorComplaint",
+    "call_id_of",
     "parse_json",
     "read_start",
 ]
@@ -160,6 +161,12 @@ def _pairs(value: object) -> dict[str, str]:
         if isinstance(item, (str, int, float)):
             pairs[str(key)[:_MAX_TEXT]] = str(item)[:_MAX_TEXT]
     return pairs
+
+
+def call_id_of(dialect: MediaDialect, message: Mapping[str, Any]) -> str | None:
+    """Read the id of the call from a start message; `None` where there is none a vendor gives."""
+    value = at(message, dialect.call_id)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
 def read_start(dialect: MediaDialect, message: Mapping[str, Any]) -> StreamStarted:

@@ -25,6 +25,7 @@ from realtime_core.errors import ConfigError, ConnectError, ErrorKind
 __all__ = [
     "ACCOUNTS",
     "REST_TIMEOUT_S",
+    "RETRY_AFTER_S",
     "CallActions",
     "PlivoAccount",
     "RestRequest",
@@ -35,6 +36,8 @@ __all__ = [
 
 REST_TIMEOUT_S: Final = 3.0
 """Bound of a request, in seconds; the close of the stream afterwards has its own."""
+RETRY_AFTER_S: Final = 0.3
+"""How long after a vendor's trouble it is asked once more to end a call."""
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}", re.ASCII)
 _SIP: Final = re.compile(r"sips?:[^\s<>\"'&]{1,200}", re.ASCII)
@@ -264,10 +267,25 @@ class CallActions:
         """
         End a call; one that has ended is no error.
 
+        A vendor that is in trouble is asked once more, within the same bound: a call that stays up is one with nobody to
+        speak to.
+
         Raises:
             ConnectError: The vendor refused, or could not be reached.
         """
-        await self._send(self._account.hang_up(call_id), "hang-up")
+        request = self._account.hang_up(call_id)
+        clock = asyncio.get_running_loop().time
+        ends_at = clock() + self._timeout_s
+        try:
+            await self._send(request, "hang-up", self._timeout_s)
+            return
+        except ConnectError as error:
+            failure = error
+        left_s = ends_at - clock() - RETRY_AFTER_S
+        if not failure.retryable or left_s <= 0:
+            raise failure
+        await asyncio.sleep(RETRY_AFTER_S)
+        await self._send(request, "hang-up", left_s)
 
     async def transfer(self, call_id: str, target: str) -> None:
         """
@@ -281,17 +299,17 @@ class CallActions:
             ConfigError: A target the vendor does not take.
             ConnectError: The vendor refused, or could not be reached.
         """
-        await self._send(self._account.transfer(call_id, target), "transfer")
+        await self._send(self._account.transfer(call_id, target), "transfer", self._timeout_s)
 
-    async def _send(self, request: RestRequest, what: str) -> None:
+    async def _send(self, request: RestRequest, what: str, limit_s: float) -> None:
         failure: ConnectError | None = None
         status, codes = 0, frozenset[str]()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 status, codes = await self._exchange(request)
         except TimeoutError:
             failure = ConnectError(
-                f"{self._host} did not answer the {what} within {self._timeout_s:g} s",
+                f"{self._host} did not answer the {what} within {limit_s:.2g} s",
                 kind=ErrorKind.STALLED,
                 retryable=True,
             )
@@ -302,11 +320,13 @@ class CallActions:
             # Raised out here: aiohttp's errors hold the request's headers, and with them the credential.
             raise failure
         if not 200 <= status < 300 and not self._account.had_ended(status, codes):
-            kind = ErrorKind.AUTH if status in (401, 403) else ErrorKind.VENDOR
+            refused = status in (401, 403)
             named = ", ".join(sorted(codes)) or "no code"
+            advice = ": check the account's credential" if refused else ""
             raise ConnectError(
-                f"{self._host} refused the {what} with HTTP {status} ({named}): check the account's credential",
-                kind=kind,
+                f"{self._host} refused the {what} with HTTP {status} ({named}){advice}",
+                kind=ErrorKind.AUTH if refused else ErrorKind.VENDOR,
+                retryable=status == 429 or status >= 500,
                 status=status,
             )
 

@@ -330,9 +330,9 @@ class MediaStreamLeg(CallLeg):
         clearing = self._clearing
         if clearing is None or clearing.done():
             clearing = self._clearing = asyncio.get_running_loop().create_future()
-
-            timer = self._clock.call_at(self._clock.now() + _CLEARED_WITHIN_S, self._stop_clearing)
-            clearing.add_done_callback(lambda _: timer.cancel())
+            alarm = Alarm(self._clock, self._stop_clearing)
+            alarm.set(self._clock.now() + _CLEARED_WITHIN_S)
+            clearing.add_done_callback(lambda _: alarm.stop())
         try:
             await asyncio.shield(clearing)
         finally:
