@@ -59,11 +59,16 @@ def draw(timeline: Timeline) -> str:
     longest_s = max((row.end_ms - row.start_ms) / 1000 for row in rows)
     sheet = Sheet(
         timeline=timeline,
+        said=timeline.caller_words,
+        replied=timeline.assistant_words,
+        caller_spans=timeline.caller_spans,
+        assistant_spans=timeline.assistant_spans,
+        latencies=timeline.latencies,
+        barge_ins=timeline.barge_ins,
+        failures=timeline.failures,
+        marks=marks(timeline),
         px_per_s=(WIDTH - GUTTER - RIGHT) / max(longest_s, _SHORTEST_SCALE_S),
-        loudest=max(
-            3000,
-            timeline.caller_peaks.loudest(0, timeline.duration_ms),
-        ),
+        loudest=max(3000, timeline.caller_peaks.loudest(0, timeline.duration_ms)),
         loudest_heard=max(3000, timeline.heard_peaks.loudest(0, timeline.duration_ms)),
     )
     head, y = _head(timeline)
@@ -88,7 +93,7 @@ def draw(timeline: Timeline) -> str:
     )
     body = [
         element("title", [escaped(_title(timeline))]),
-        element("desc", [escaped(_description(timeline))]),
+        element("desc", [escaped(_description(sheet))]),
         element("style", [_STYLE]),
         element("defs", [hatch]),
         tag(
@@ -145,11 +150,12 @@ def _facts(timeline: Timeline) -> list[str]:
     return facts
 
 
-def _description(timeline: Timeline) -> str:
+def _description(sheet: Sheet) -> str:
+    timeline = sheet.timeline
     told = sorted(
-        [(w.start_ms, f"the caller: {w.text}") for w in timeline.caller_words]
-        + [(w.start_ms, f"the assistant: {w.text}") for w in timeline.assistant_words]
-        + [(t_ms, f"{words}.") for t_ms, _, words in marks(timeline)]
+        [(w.start_ms, f"the caller: {w.text}") for w in sheet.said]
+        + [(w.start_ms, f"the assistant: {w.text}") for w in sheet.replied]
+        + [(mark.t_ms, f"{mark.words}.") for mark in sheet.marks]
     )
     spoken = " ".join(f"At {t_ms / 1000:.1f} s {words}" for t_ms, words in told[:80])
     return f"{', '.join(_facts(timeline))}. {timeline.verdict}. {spoken}"
