@@ -184,25 +184,24 @@ def _head(timeline: Timeline) -> tuple[str, float]:
 
 
 def _rows(timeline: Timeline) -> Sequence[Span]:
-    """Break the call where nobody speaks and nobody waits for an answer, as near to a row's length as can be."""
+    """Break the call where nobody speaks and, if it can be, nobody waits, as near to a row's length as can be."""
     duration_ms = max(timeline.duration_ms, 1.0)
-    busy = [
-        *((span.start_ms, span.end_ms) for span in timeline.caller_spans),
-        *((span.start_ms, span.end_ms) for span in timeline.assistant_spans),
-        *((latency.ended_ms, latency.answered_ms) for latency in timeline.latencies),
-    ]
+    spans = [*timeline.caller_spans, *timeline.assistant_spans]
+    voices = [(span.start_ms, span.end_ms) for span in spans]
+    busy = voices + [(latency.ended_ms, latency.answered_ms) for latency in timeline.latencies]
     rows: list[Span] = []
     start_ms = 0.0
     while duration_ms - start_ms > _ROW_S * 1000 * 1.1:
+        first_ms, row_ms = start_ms + _SHORTEST_ROW_S * 1000, start_ms + _ROW_S * 1000
+        last_ms = min(start_ms + _LONGEST_ROW_S * 1000, duration_ms)
         end_ms = (
-            _quiet(busy, start_ms + _SHORTEST_ROW_S * 1000, start_ms + _ROW_S * 1000)
-            or _quiet(
-                busy,
-                start_ms + _ROW_S * 1000,
-                min(start_ms + _LONGEST_ROW_S * 1000, duration_ms),
-            )
-            or start_ms + _ROW_S * 1000
+            _quiet(busy, first_ms, row_ms)
+            or _quiet(busy, row_ms, last_ms)
+            or _quiet(voices, first_ms, last_ms)
+            or last_ms
         )
+        if end_ms == duration_ms:
+            break
         rows.append(Span(start_ms, end_ms))
         start_ms = end_ms
     if rows and duration_ms - start_ms < _STUB_S * 1000:  # an end too short for a row of its own

@@ -177,8 +177,17 @@ def test_speech_without_a_pause_is_broken_all_the_same() -> None:
     for second in range(50):
         timeline.heard(HEARD, second * 1000)
     picture = drawn(timeline)
-    assert texts(picture).count("caller") == 4
-    assert len(classed(picture, "sa")) == 4
+    assert texts(picture).count("caller") == 3
+    assert len(classed(picture, "sa")) == 3
+
+
+def test_where_somebody_always_waits_it_is_broken_in_a_wait_and_not_in_speech() -> None:
+    script = Script()
+    for turn in range(8):
+        script.turn(turn * 2700, "Yes.", "No.", reply_ms=1000)
+    picture = drawn(script.timeline)
+    assert texts(picture).count("caller") == 2
+    assert len(classed(picture, "sc")) == len(classed(picture, "sa")) == 8
 
 
 def test_the_end_of_a_call_has_no_row_of_its_own_when_it_is_short() -> None:
