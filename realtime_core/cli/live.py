@@ -32,7 +32,7 @@ from realtime_core.events import (
 __all__ = ["LiveView", "Meter"]
 
 _REFRESH_S = 0.08
-_FEWEST_CELLS, _MOST_CELLS, _OTHER_COLUMNS = 6, 32, 60
+_FEWEST_CELLS, _MOST_CELLS, _OTHER_COLUMNS = 6, 32, 68
 _METER_FLOOR_DBFS = -60.0
 _FIGURE = 10
 _SPEAKS_S = 0.3
