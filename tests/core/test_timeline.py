@@ -86,6 +86,13 @@ def a_turn() -> Timeline:
     return timeline
 
 
+def test_audio_that_comes_late_does_not_shorten_the_call() -> None:
+    timeline = Timeline()
+    timeline.heard(bytes(48000), 5000)
+    timeline.heard(bytes(960), 1000)
+    assert timeline.duration_ms == 6000
+
+
 def test_speech_has_the_edges_of_its_sound() -> None:
     timeline = a_turn()
     assert timeline.caller_spans == [Span(400, 1400)]
