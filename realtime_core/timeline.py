@@ -113,8 +113,12 @@ class Timeline:
 
     @property
     def assistant_words(self) -> Sequence[Words]:
-        """What the assistant said, each from the moment it was heard, or came when it has no voice."""
-        return [each.words(each.start_ms) for each in self._assistant.utterances if each.text]
+        """
+        What the assistant said, each from the moment it was heard, or came when it has no voice.
+
+        Where a call ended before a reply did, the rest was not heard.
+        """
+        return self._assistant.words(self.duration_ms)
 
     @property
     def tools(self) -> Sequence[ToolUse]:
