@@ -80,11 +80,11 @@ class SoundCard:
     def __enter__(self) -> Self:
         """Open both devices."""
         self._loop = asyncio.get_running_loop()
-        name = ""
+        kind = ""
         try:
-            for name, kind, rate_hz, callback in (
-                ("microphone", "RawInputStream", self._input_rate_hz, self._on_input),
-                ("speaker", "RawOutputStream", self._output_rate_hz, self._on_output),
+            for kind, rate_hz, callback in (
+                ("RawInputStream", self._input_rate_hz, self._on_input),
+                ("RawOutputStream", self._output_rate_hz, self._on_output),
             ):
                 stream = getattr(self._library, kind)(
                     samplerate=rate_hz,
@@ -97,6 +97,7 @@ class SoundCard:
                 stream.start()
         except (self._library.PortAudioError, ValueError) as error:
             self._close()
+            name = "microphone" if kind == "RawInputStream" else "speaker"
             raise HandsetError(
                 f"no {name} can be opened ({error}); connect one, and see `python -m sounddevice` for what there is. "
                 "A device that wants another rate: --input-rate 48000, --output-rate 48000"
