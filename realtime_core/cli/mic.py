@@ -20,10 +20,7 @@ from realtime_core.cli.handset import HandsetError
 
 __all__ = ["ECHO_CAVEAT", "SoundCard"]
 
-ECHO_CAVEAT = (
-    "Use headphones: without them the microphone hears the assistant, who then interrupts itself. "
-    "Ctrl-C ends the call."
-)
+ECHO_CAVEAT = "Use headphones, or the microphone hears the assistant, who then interrupts itself."
 """Printed before a call with a microphone."""
 
 _MOST_HEARD_FRAMES = 50
