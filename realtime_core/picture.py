@@ -59,11 +59,16 @@ def draw(timeline: Timeline) -> str:
     longest_s = max((row.end_ms - row.start_ms) / 1000 for row in rows)
     sheet = Sheet(
         timeline=timeline,
+        said=timeline.caller_words,
+        replied=timeline.assistant_words,
+        caller_spans=timeline.caller_spans,
+        assistant_spans=timeline.assistant_spans,
+        latencies=timeline.latencies,
+        barge_ins=timeline.barge_ins,
+        failures=timeline.failures,
+        marks=marks(timeline),
         px_per_s=(WIDTH - GUTTER - RIGHT) / max(longest_s, _SHORTEST_SCALE_S),
-        loudest=max(
-            3000,
-            timeline.caller_peaks.loudest(0, timeline.duration_ms),
-        ),
+        loudest=max(3000, timeline.caller_peaks.loudest(0, timeline.duration_ms)),
         loudest_heard=max(3000, timeline.heard_peaks.loudest(0, timeline.duration_ms)),
     )
     head, y = _head(timeline)
@@ -88,7 +93,7 @@ def draw(timeline: Timeline) -> str:
     )
     body = [
         element("title", [escaped(_title(timeline))]),
-        element("desc", [escaped(_description(timeline))]),
+        element("desc", [escaped(_description(sheet))]),
         element("style", [_STYLE]),
         element("defs", [hatch]),
         tag(
@@ -145,11 +150,12 @@ def _facts(timeline: Timeline) -> list[str]:
     return facts
 
 
-def _description(timeline: Timeline) -> str:
+def _description(sheet: Sheet) -> str:
+    timeline = sheet.timeline
     told = sorted(
-        [(w.start_ms, f"the caller: {w.text}") for w in timeline.caller_words]
-        + [(w.start_ms, f"the assistant: {w.text}") for w in timeline.assistant_words]
-        + [(t_ms, f"{words}.") for t_ms, _, words in marks(timeline)]
+        [(w.start_ms, f"the caller: {w.text}") for w in sheet.said]
+        + [(w.start_ms, f"the assistant: {w.text}") for w in sheet.replied]
+        + [(mark.t_ms, f"{mark.words}.") for mark in sheet.marks]
     )
     spoken = " ".join(f"At {t_ms / 1000:.1f} s {words}" for t_ms, words in told[:80])
     return f"{', '.join(_facts(timeline))}. {timeline.verdict}. {spoken}"
@@ -178,25 +184,24 @@ def _head(timeline: Timeline) -> tuple[str, float]:
 
 
 def _rows(timeline: Timeline) -> Sequence[Span]:
-    """Break the call where nobody speaks and nobody waits for an answer, as near to a row's length as can be."""
+    """Break the call where nobody speaks and, if it can be, nobody waits, as near to a row's length as can be."""
     duration_ms = max(timeline.duration_ms, 1.0)
-    busy = [
-        *((span.start_ms, span.end_ms) for span in timeline.caller_spans),
-        *((span.start_ms, span.end_ms) for span in timeline.assistant_spans),
-        *((latency.ended_ms, latency.answered_ms) for latency in timeline.latencies),
-    ]
+    spans = [*timeline.caller_spans, *timeline.assistant_spans]
+    voices = [(span.start_ms, span.end_ms) for span in spans]
+    busy = voices + [(latency.ended_ms, latency.answered_ms) for latency in timeline.latencies]
     rows: list[Span] = []
     start_ms = 0.0
     while duration_ms - start_ms > _ROW_S * 1000 * 1.1:
+        first_ms, row_ms = start_ms + _SHORTEST_ROW_S * 1000, start_ms + _ROW_S * 1000
+        last_ms = min(start_ms + _LONGEST_ROW_S * 1000, duration_ms)
         end_ms = (
-            _quiet(busy, start_ms + _SHORTEST_ROW_S * 1000, start_ms + _ROW_S * 1000)
-            or _quiet(
-                busy,
-                start_ms + _ROW_S * 1000,
-                min(start_ms + _LONGEST_ROW_S * 1000, duration_ms),
-            )
-            or start_ms + _ROW_S * 1000
+            _quiet(busy, first_ms, row_ms)
+            or _quiet(busy, row_ms, last_ms)
+            or _quiet(voices, first_ms, last_ms)
+            or last_ms
         )
+        if end_ms == duration_ms:
+            break
         rows.append(Span(start_ms, end_ms))
         start_ms = end_ms
     if rows and duration_ms - start_ms < _STUB_S * 1000:  # an end too short for a row of its own

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from attrs import evolve, frozen
 
 from realtime_core.lettering import Block, block, in_lanes, text_width, word_end
-from realtime_core.picture_scale import GUTTER, Stretch
+from realtime_core.picture_scale import GUTTER, Mark, Stretch
 from realtime_core.svg import clean, element, escaped, number, tag, text
 from realtime_core.timeline import Timeline
 from realtime_core.timeline_marks import BargeIn, Failure, ToolUse, Words
@@ -71,13 +71,13 @@ def spoken(stretch: Stretch, words: Sequence[Words], class_: str) -> Sequence[La
     return labels
 
 
-def marks(timeline: Timeline) -> Sequence[tuple[float, str, str]]:
-    """Give when calls of tools, barge-ins and errors were, each with its class of the style sheet and its words."""
+def marks(timeline: Timeline) -> Sequence[Mark]:
+    """Give calls of tools, barge-ins and errors, in order."""
     return sorted(
         [
-            *((tool.t_ms, "tool", _called(tool)) for tool in timeline.tools),
-            *((cut.t_ms, "cut", _cut(cut)) for cut in timeline.barge_ins),
-            *((bad.t_ms, "bad", _failure(bad)) for bad in timeline.failures),
+            *(Mark(tool.t_ms, "tool", _called(tool)) for tool in timeline.tools),
+            *(Mark(cut.t_ms, "cut", _cut(cut)) for cut in timeline.barge_ins),
+            *(Mark(bad.t_ms, "bad", _failure(bad)) for bad in timeline.failures),
         ]
     )
 
@@ -85,18 +85,18 @@ def marks(timeline: Timeline) -> Sequence[tuple[float, str, str]]:
 def happenings(stretch: Stretch) -> Sequence[Label]:
     """Give calls of tools, barge-ins and errors in this row, in order."""
     labels: list[Label] = []
-    for t_ms, class_, words in marks(stretch.sheet.timeline):
-        if not stretch.has(t_ms):
+    for mark in stretch.sheet.marks:
+        if not stretch.has(mark.t_ms):
             continue
-        at = stretch.x(t_ms)
+        at = stretch.x(mark.t_ms)
         after, before = stretch.edge - at - _MARK_GAP, at - _MARK_GAP - GUTTER
-        whole = min(text_width(clean(words), _SIZE) + 1, _MARK_WIDEST)
+        whole = min(text_width(clean(mark.words), _SIZE) + 1, _MARK_WIDEST)
         is_left = min(whole, _MARK_NARROWEST) > after and before > after
         width = min(before if is_left else after, whole)
-        lines = block(words, width=width, size=_SIZE, most_lines=_MOST_MARK_LINES)
+        lines = block(mark.words, width=width, size=_SIZE, most_lines=_MOST_MARK_LINES)
         ends_at = at - _MARK_GAP if is_left else None
         x = at + _MARK_GAP if ends_at is None else ends_at - lines.width
-        labels.append(Label(at, x, lines, class_, is_mark=True, ends_at=ends_at))
+        labels.append(Label(at, x, lines, mark.class_, is_mark=True, ends_at=ends_at))
     return sorted(labels, key=lambda label: label.x)
 
 

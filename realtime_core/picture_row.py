@@ -35,8 +35,8 @@ def draw_row(stretch: Stretch, top: float) -> tuple[str, float]:
         Its elements and its height.
     """
     sheet, timeline = stretch.sheet, stretch.sheet.timeline
-    said, said_height = placed(spoken(stretch, timeline.caller_words, "caller"))
-    replied, replied_height = placed(spoken(stretch, timeline.assistant_words, "assistant"))
+    said, said_height = placed(spoken(stretch, sheet.said, "caller"))
+    replied, replied_height = placed(spoken(stretch, sheet.replied, "assistant"))
     marks, marks_height = placed(happenings(stretch))
     caller_top = top + _AXIS + said_height
     wait_top = caller_top + _VOICE
@@ -46,8 +46,8 @@ def draw_row(stretch: Stretch, top: float) -> tuple[str, float]:
     parts = (
         *_grid(stretch, top, bottom),
         *_names(stretch, caller_top, wait_top, assistant_top),
-        *_spans(stretch, timeline.caller_spans, caller_top, "sc"),
-        *_spans(stretch, timeline.assistant_spans, assistant_top, "sa"),
+        *_spans(stretch, sheet.caller_spans, caller_top, "sc"),
+        *_spans(stretch, sheet.assistant_spans, assistant_top, "sa"),
         *_ghosts(stretch, assistant_top),
         _voice(stretch, timeline.caller_peaks, sheet.loudest, caller_top, "wc"),
         _voice(stretch, timeline.heard_peaks, sheet.loudest_heard, assistant_top, "wa"),
@@ -74,7 +74,7 @@ def _grid(stretch: Stretch, top: float, bottom: float) -> Iterator[str]:
 def _names(
     stretch: Stretch, caller_top: float, wait_top: float, assistant_top: float
 ) -> Iterator[str]:
-    waits = stretch.sheet.timeline.latencies
+    waits = stretch.sheet.latencies
     yield text(24, caller_top + _VOICE / 2 + 4, "caller", "caller side")
     if any(stretch.touches(each.ended_ms, each.answered_ms) for each in waits):
         yield text(24, wait_top + _WAIT / 2 + 4, "answered after", "small")
@@ -103,8 +103,8 @@ def _voice(stretch: Stretch, peaks: Peaks, loudest: int, top: float, class_: str
 def _ghosts(stretch: Stretch, top: float) -> Iterator[str]:
     """Draw what was cut, up to the next thing heard."""
     sheet = stretch.sheet
-    spans = sheet.timeline.assistant_spans
-    for cut in sheet.timeline.barge_ins:
+    spans = sheet.assistant_spans
+    for cut in sheet.barge_ins:
         later = [span.start_ms for span in spans if span.start_ms > cut.t_ms]
         end_ms = min([cut.t_ms + cut.cut_ms, *later])
         if not stretch.touches(cut.t_ms, end_ms) or end_ms - cut.t_ms < _SEEN_MS:
@@ -120,10 +120,10 @@ def _ghosts(stretch: Stretch, top: float) -> Iterator[str]:
 
 def _lines(stretch: Stretch, top: float, bottom: float) -> Iterator[str]:
     """Draw the moments that cut a call, or a reply, in two."""
-    timeline = stretch.sheet.timeline
+    sheet = stretch.sheet
     moments = [
-        *((cut.t_ms, "lc") for cut in timeline.barge_ins),
-        *((bad.t_ms, "lb" if bad.fatal else "lb dash") for bad in timeline.failures),
+        *((cut.t_ms, "lc") for cut in sheet.barge_ins),
+        *((bad.t_ms, "lb" if bad.fatal else "lb dash") for bad in sheet.failures),
     ]
     for t_ms, class_ in moments:
         if stretch.has(t_ms):
@@ -132,7 +132,7 @@ def _lines(stretch: Stretch, top: float, bottom: float) -> Iterator[str]:
 
 
 def _waits(stretch: Stretch, top: float) -> Iterator[str]:
-    for latency in stretch.sheet.timeline.latencies:
+    for latency in stretch.sheet.latencies:
         if stretch.touches(latency.ended_ms, latency.answered_ms):
             x1, x2 = stretch.x(latency.ended_ms), stretch.x(latency.answered_ms)
             y = top + _WAIT - 9

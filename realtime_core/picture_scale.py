@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from realtime_core.timeline import Timeline
-from realtime_core.timeline_marks import Span
+from realtime_core.timeline_marks import BargeIn, Failure, Latency, Span, Words
 
-__all__ = ["GUTTER", "RIGHT", "WIDTH", "Sheet", "Stretch", "seconds", "wait"]
+__all__ = ["GUTTER", "RIGHT", "WIDTH", "Mark", "Sheet", "Stretch", "seconds", "wait"]
 
 WIDTH = 1000.0
 """Of the picture: on a page or in a README its letters are still large enough to read."""
@@ -30,12 +32,40 @@ def wait(ms: float) -> str:
     return f"{ms:.0f} ms" if ms < 999.5 else f"{ms / 1000:.1f} s"
 
 
-@frozen
+@frozen(order=True)
+class Mark:
+    """Something that happened at a moment."""
+
+    t_ms: float
+    """The moment."""
+    class_: str
+    """Of the style sheet."""
+    words: str
+    """What it was."""
+
+
+@frozen(kw_only=True)
 class Sheet:
-    """What is common to all rows."""
+    """What is common to all rows; of the call it holds what would be costly to ask for in each."""
 
     timeline: Timeline
     """What is drawn."""
+    said: Sequence[Words]
+    """By the caller."""
+    replied: Sequence[Words]
+    """By the assistant."""
+    caller_spans: Sequence[Span]
+    """When the caller spoke."""
+    assistant_spans: Sequence[Span]
+    """When the assistant was heard."""
+    latencies: Sequence[Latency]
+    """How long answers took."""
+    barge_ins: Sequence[BargeIn]
+    """Replies that were cut."""
+    failures: Sequence[Failure]
+    """Errors."""
+    marks: Sequence[Mark]
+    """What happened, in words."""
     px_per_s: float
     """How wide a second is."""
     loudest: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from array import array
 from os import SEEK_END, PathLike
@@ -163,11 +164,13 @@ class StereoRecording:
         most = int(_MOST_AHEAD_S * self._rate_hz) * BYTES_PER_SAMPLE
         if longest > most:
             for side in sides:
-                missing = longest - most // 2 - len(side.waiting)
-                if missing > 0:
-                    missing -= missing % BYTES_PER_SAMPLE
-                    side.waiting += bytes(missing)
-                    side.taken += missing // BYTES_PER_SAMPLE * side.rate_hz // self._rate_hz
+                missing = (longest - most // 2 - len(side.waiting)) // BYTES_PER_SAMPLE
+                # Only what is whole samples at both rates: a rest, left out every second, would add up.
+                common = math.gcd(side.rate_hz, self._rate_hz)
+                pieces = missing * common // self._rate_hz
+                if pieces > 0:
+                    side.waiting += bytes(pieces * self._rate_hz // common * BYTES_PER_SAMPLE)
+                    side.taken += pieces * side.rate_hz // common
         ready = min(len(side.waiting) for side in sides)
         if ready >= int(_WRITE_EVERY_S * self._rate_hz) * BYTES_PER_SAMPLE:
             self._write(ready)

@@ -79,7 +79,7 @@ class Timeline:
     @property
     def duration_ms(self) -> float:
         """Up to the last event or audio, in ms."""
-        return max(self._last_ms, self.caller_peaks.end_ms, self.heard_peaks.end_ms)
+        return self._last_ms
 
     @property
     def caller_peaks(self) -> Peaks:
@@ -113,8 +113,12 @@ class Timeline:
 
     @property
     def assistant_words(self) -> Sequence[Words]:
-        """What the assistant said, each from the moment it was heard, or came when it has no voice."""
-        return [each.words(each.start_ms) for each in self._assistant.utterances if each.text]
+        """
+        What the assistant said, each from the moment it was heard, or came when it has no voice.
+
+        Where a call ended before a reply did, the rest was not heard.
+        """
+        return self._assistant.words(self.duration_ms)
 
     @property
     def tools(self) -> Sequence[ToolUse]:
@@ -185,6 +189,7 @@ class Timeline:
             t_ms: When it began.
         """
         self.caller_peaks.add(pcm, t_ms)
+        self._last_ms = max(self._last_ms, self.caller_peaks.end_ms)
 
     def heard(self, pcm: bytes, t_ms: float) -> None:
         """
@@ -195,6 +200,7 @@ class Timeline:
             t_ms: When it began.
         """
         began_ms = self._assistant.heard(pcm, t_ms, answers=self._answer_came)
+        self._last_ms = max(self._last_ms, self.heard_peaks.end_ms)
         if began_ms is not None and self._answer_came and self._speech_ended_ms is not None:
             self._latencies.keep(Latency(self._speech_ended_ms, began_ms))
             self._speech_ended_ms, self._answer_came = None, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar, final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from realtime_core.audio import pcm_ms
 from realtime_core.events import AssistantAudio, AssistantText, UserTranscript
@@ -24,6 +24,7 @@ _ONSET_LOOKBACK_MS = 1500.0
 _ONSET_GAP_MS = 200.0
 _SOUND_SHARE = 1 / 16
 _RECENT_ITEMS = 8
+_JITTER_MS = 100.0
 _MOST_LOST_STEPS = 1500
 
 _T = TypeVar("_T")
@@ -213,6 +214,22 @@ class AssistantSide:
         steps = range(round(max(0.0, end_ms - cut_ms)), round(end_ms), LOST_STEP_MS)
         outline = (self._received.between(at, at + LOST_STEP_MS) for at in steps)
         return [peak for peak, _ in zip(outline, range(_MOST_LOST_STEPS), strict=False)]
+
+    def words(self, until_ms: float) -> Sequence[Words]:
+        """Give what the assistant said; what would have been heard after the end of the call was not."""
+        is_listened_to = self.peaks.end_ms > 0  # otherwise nobody knows
+        said: list[Words] = []
+        for each in self.utterances:
+            if not each.text:
+                continue
+            words = each.words(each.start_ms)
+            if is_listened_to and each.received_ms and words.end_ms - until_ms > _JITTER_MS:
+                heard_ms = max(0.0, until_ms - words.start_ms)
+                share = min(words.heard_share, heard_ms / each.received_ms)
+                start_ms = min(words.start_ms, until_ms)
+                words = evolve(words, start_ms=start_ms, end_ms=until_ms, heard_share=share)
+            said.append(words)
+        return said
 
     def spans(self) -> Sequence[Span]:
         """Give when the assistant was heard."""

@@ -147,7 +147,8 @@ class Call:
         for hint in self.partner.hints:
             click.echo(hint)
         if self._is_live:
-            click.echo(f"The microphone goes to {self.partner.name}. {ECHO_CAVEAT}")
+            click.echo(f"The microphone goes to {self.partner.name}; Ctrl-C ends the call.")
+            click.echo(ECHO_CAVEAT)
         for number, recording in enumerate(self.recordings):
             mixed = ", mixed from stereo" if recording.channels == 2 else ""
             goes = f", goes to {self.partner.name}" if number == 0 else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint, entry_points
+from io import TextIOWrapper
 
 import click
 
@@ -89,6 +91,10 @@ def run() -> int:
     Returns:
         The exit code: 130 for Ctrl-C wherever it comes, else click's.
     """
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # a transcript in any script, into a pipe of any encoding
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = realtime.main(prog_name="realtime", standalone_mode=False)
     except click.ClickException as error:

@@ -80,7 +80,8 @@ class EventLog:
     def take(self, t_ms: float, event: Event) -> None:
         """Write a line."""
         if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", newline="\n")
+            # Half a surrogate pair is written as JSON's own escape of it.
+            self._file = self.path.open("w", -1, "utf-8", "backslashreplace", "\n")
         line = json.dumps(event_as_json(t_ms, event, self._rate_hz), ensure_ascii=False)
         self._file.write(line + "\n")
         self._file.flush()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, final
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
@@ -32,7 +33,7 @@ from realtime_core.events import (
 __all__ = ["LiveView", "Meter"]
 
 _REFRESH_S = 0.08
-_FEWEST_CELLS, _MOST_CELLS, _OTHER_COLUMNS = 6, 32, 60
+_FEWEST_CELLS, _MOST_CELLS, _OTHER_COLUMNS = 6, 32, 68
 _METER_FLOOR_DBFS = -60.0
 _FIGURE = 10
 _SPEAKS_S = 0.3
@@ -256,9 +257,7 @@ class LiveView:
             ("assistant", "magenta", self._reply),
         ):
             # The newest words of a long text; two lines each keep the view's height.
-            room = 2 * (self._console.width - 20)
-            words = one_line(said)
-            shown = words if len(words) <= room else "..." + words[3 - room :]
+            shown = _newest(one_line(said), 2 * (self._console.width - 20))
             grid.add_row(Text(who, style=style), Text(shown) if shown else Text("-", style="dim"))
         return grid
 
@@ -277,3 +276,13 @@ class LiveView:
                 Text(line.detail),
             )
         return table
+
+
+def _newest(words: str, room: int) -> str:
+    """Give the end of a text that fits into so many columns; a Chinese letter takes two."""
+    if cell_len(words) <= room:
+        return words
+    at = len(words)
+    while at and cell_len(words[at - 1 :]) <= room - 3:
+        at -= 1
+    return "..." + words[at:]

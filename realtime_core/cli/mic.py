@@ -20,10 +20,7 @@ from realtime_core.cli.handset import HandsetError
 
 __all__ = ["ECHO_CAVEAT", "SoundCard"]
 
-ECHO_CAVEAT = (
-    "Use headphones: without them the microphone hears the assistant, who then interrupts itself. "
-    "Ctrl-C ends the call."
-)
+ECHO_CAVEAT = "Use headphones, or the microphone hears the assistant, who then interrupts itself."
 """Printed before a call with a microphone."""
 
 _MOST_HEARD_FRAMES = 50
@@ -80,6 +77,7 @@ class SoundCard:
     def __enter__(self) -> Self:
         """Open both devices."""
         self._loop = asyncio.get_running_loop()
+        kind = ""
         try:
             for kind, rate_hz, callback in (
                 ("RawInputStream", self._input_rate_hz, self._on_input),
@@ -96,10 +94,10 @@ class SoundCard:
                 stream.start()
         except (self._library.PortAudioError, ValueError) as error:
             self._close()
+            name = "microphone" if kind == "RawInputStream" else "speaker"
             raise HandsetError(
-                f"no microphone or no speaker can be opened ({error}); connect one, and see "
-                "`python -m sounddevice` for what there is. A device that wants another rate: --input-rate 48000, "
-                "--output-rate 48000"
+                f"no {name} can be opened ({error}); connect one, and see `python -m sounddevice` for what there is. "
+                "A device that wants another rate: --input-rate 48000, --output-rate 48000"
             ) from error
         return self
 

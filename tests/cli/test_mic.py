@@ -146,7 +146,7 @@ async def test_a_microphone_that_falls_silent_is_an_error(
 
 async def test_what_was_opened_is_closed_when_the_other_cannot_be(library: ModuleType) -> None:
     vars(library)["RawOutputStream"] = Deaf
-    with pytest.raises(HandsetError, match="querying device -1"), SoundCard(16000, 24000):
+    with pytest.raises(HandsetError, match="no speaker can be opened"), SoundCard(16000, 24000):
         pass
     assert [stream.closed for stream in Stream.opened] == [True]
 
@@ -172,7 +172,7 @@ def test_without_a_device_it_says_what_to_connect(library: ModuleType, invoke: I
     vars(library)["RawInputStream"] = Deaf
     result = invoke("talk", "--mic", "--loopback")
     assert result.exit_code == 2
-    assert "no microphone or no speaker can be opened (Error querying device -1)" in result.stderr
+    assert "no microphone can be opened (Error querying device -1)" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,8 @@ async def test_the_real_library_on_a_machine_without_devices() -> None:
     with suppress(OSError):  # no PortAudio, which is told as well
         if len(import_module("sounddevice").query_devices()):
             pytest.skip("this machine has devices")
-    says = pytest.raises(HandsetError, match=r"needs PortAudio|no microphone or no speaker")
+    says = pytest.raises(
+        HandsetError, match=r"needs PortAudio|no (microphone|speaker) can be opened"
+    )
     with says, SoundCard(16000, 24000):
         pass

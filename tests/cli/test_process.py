@@ -39,6 +39,19 @@ def test_a_turn_on_the_loopback_vendor(tmp_path: Path) -> None:
     assert read_wav(tmp_path / "reply.wav").duration_s > 3
 
 
+def test_what_the_output_cannot_write_is_replaced(tmp_path: Path) -> None:
+    recording = tmp_path / "\u4f60\u597d.wav"
+    recording.write_bytes(QUESTION.read_bytes())
+    ran = subprocess.run(
+        [*COMMAND, "talk", str(recording), "--loopback", "--pace", "20"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"??.wav, 4.9 s" in ran.stdout
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 @pytest.mark.parametrize("moment", ["session.open", "assistant.audio"])
 def test_ctrl_c_ends_the_session_and_keeps_the_files(moment: str, tmp_path: Path) -> None:

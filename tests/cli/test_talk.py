@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pytest
 import soxr
 
+from realtime_core import UserTranscript
+from realtime_core.cli.event_log import EventLog
 from realtime_core.cli.wav import read_wav
 from realtime_core.testing import DIALECTS, Faults, LoopbackVendor
 from tests.cli.conftest import FAST, QUESTION, Invoke, events_in, running
@@ -95,6 +97,13 @@ def test_the_event_file_holds_every_field_and_counts_audio(invoke: Invoke, tmp_p
         "t_ms": 0, "type": "session.close", "vendor": "openai_realtime",
         "code": 1000, "reason": "", "initiator": "client",
     }  # fmt: skip
+
+
+def test_an_event_with_half_a_letter_is_written_all_the_same(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "e.jsonl", 24000)
+    log.take(0, UserTranscript(vendor="x", text="a\ud800b \u597d", final=True))
+    log.close()
+    assert events_in(log.path)[0]["text"] == "a\ud800b \u597d"
 
 
 def test_without_any_provider_named_and_without_local_it_is_the_loopback_vendor(

@@ -174,15 +174,14 @@ def test_the_live_view_shows_levels_words_and_events() -> None:
     assert "completed, 0.02 s of audio in 1 pieces" in last
 
 
+@pytest.mark.parametrize("word", ["word ", "\u597d\u7684\uff0c"])
 @pytest.mark.parametrize(("width", "height"), [(100, 30), (80, 24), (40, 10)])
-def test_the_live_view_fits_its_terminal(width: int, height: int) -> None:
+def test_the_live_view_fits_its_terminal(width: int, height: int, word: str) -> None:
     console, view, _, _ = screen(width, height)
     with view:
         for n in range(8):
-            view.event(
-                n, UserTranscript(vendor="x", text="word " * 200, final=True, item_id=str(n))
-            )
-            view.event(n, AssistantText(vendor="x", text="word " * 200, final=True, item_id=str(n)))
+            view.event(n, UserTranscript(vendor="x", text=word * 200, final=True, item_id=str(n)))
+            view.event(n, AssistantText(vendor="x", text=word * 200, final=True, item_id=str(n)))
     lines = console.render_lines(view.__rich__())
     assert len(lines) <= max(height - 1, 14)
 

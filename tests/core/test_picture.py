@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import runpy
 from itertools import pairwise
@@ -14,6 +15,7 @@ from realtime_core import (
     AssistantAudio,
     AssistantText,
     ErrorEvent,
+    Event,
     Interrupted,
     RealtimeError,
     ToolCall,
@@ -177,8 +179,17 @@ def test_speech_without_a_pause_is_broken_all_the_same() -> None:
     for second in range(50):
         timeline.heard(HEARD, second * 1000)
     picture = drawn(timeline)
-    assert texts(picture).count("caller") == 4
-    assert len(classed(picture, "sa")) == 4
+    assert texts(picture).count("caller") == 3
+    assert len(classed(picture, "sa")) == 3
+
+
+def test_where_somebody_always_waits_it_is_broken_in_a_wait_and_not_in_speech() -> None:
+    script = Script()
+    for turn in range(8):
+        script.turn(turn * 2700, "Yes.", "No.", reply_ms=1000)
+    picture = drawn(script.timeline)
+    assert texts(picture).count("caller") == 2
+    assert len(classed(picture, "sc")) == len(classed(picture, "sa")) == 8
 
 
 def test_the_end_of_a_call_has_no_row_of_its_own_when_it_is_short() -> None:
@@ -254,6 +265,50 @@ def test_whatever_is_said_stays_text(words: str) -> None:
     svg.encode()
     assert "<script" not in svg
     ET.fromstring(svg)
+
+
+ODD_WORDS = (
+    "",
+    "a",
+    "\u597d\u7684\u6ca1\u95ee\u9898",
+    "word " * 60,
+    "x" * 300,
+    "\u05d0\u05d1 \u05d2",
+    "\U0001f44d ok",
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_comes_in_whatever_order_is_drawn_inside(seed: int) -> None:
+    pick = random.Random(seed)
+    timeline, now = Timeline(provider=pick.choice(ODD_WORDS)), 0.0
+    for _ in range(80):
+        now = max(0.0, now + pick.choice([0, 20, 100, 900, 5000, -50, -3000]))
+        words, item = pick.choice(ODD_WORDS), pick.choice([None, "1", "2"])
+        audio = HEARD * pick.randrange(6)
+        event: Event = pick.choice(
+            [
+                UserSpeechStarted(vendor="x", item_id=item, interrupts=pick.random() < 0.5),
+                UserSpeechEnded(vendor="x", item_id=item),
+                UserTranscript(vendor="x", item_id=item, text=words, final=True),
+                AssistantText(vendor="x", item_id=item, text=words, final=pick.random() < 0.5),
+                AssistantAudio(vendor="x", item_id=item, response_id=item, audio=audio),
+                ToolCall(vendor="x", call_id="c", name=words, arguments={words: words}),
+                Interrupted(vendor="x", heard_ms=500, cut_ms=90_000, truncated=True),
+                ErrorEvent(vendor="x", error=RealtimeError(words), fatal=pick.random() < 0.3),
+            ]
+        )
+        timeline.take(event, now)
+        timeline.caller(CALLER[: 640 * pick.randrange(20)], now)
+        timeline.heard(HEARD[: 960 * pick.randrange(20)], now)
+    timeline.conclude(pick.choice(ODD_WORDS), failed=pick.random() < 0.5)
+    picture = drawn(timeline)
+    height = float(picture.get("height") or 0)
+    for each in picture.iter():
+        if each.get("x") is not None:
+            x, y = float(each.get("x") or 0), float(each.get("y") or 0)
+            assert 0 <= x <= x + float(each.get("width") or 0) <= 1000
+            assert 0 <= y <= height
 
 
 def test_marks_that_were_dropped_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

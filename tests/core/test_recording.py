@@ -105,6 +105,22 @@ def test_sides_of_other_rates_stay_aligned(caller_hz: int, path: Path) -> None:
     assert first == pytest.approx(48000, abs=3)
 
 
+def test_a_side_that_was_silent_for_long_is_still_aligned(path: Path) -> None:
+    recording = StereoRecording(path, RATE_HZ, caller_rate_hz=11025, resampler=SoxrResampler)
+    silent, at = 120 * RATE_HZ, 0
+    while at < silent:
+        count = min(137, silent - at)  # no whole number of samples of the caller's
+        recording.heard(bytes(2 * count), at * 1000 / RATE_HZ)
+        at += count
+    loud = array("h", [20000] * 8000).tobytes()
+    recording.caller(loud, silent * 1000 / RATE_HZ)
+    recording.heard(loud, silent * 1000 / RATE_HZ)
+    recording.close()
+    begins = [next(n for n, s in enumerate(side) if s > 10000) for side in sides(path)]
+    assert begins[1] == silent
+    assert abs(begins[0] - begins[1]) <= 2  # a quarter of a millisecond
+
+
 def test_a_process_that_dies_leaves_a_whole_file(path: Path) -> None:
     recording = StereoRecording(path, RATE_HZ)
     for at in range(0, 20000, 160):

@@ -86,6 +86,27 @@ def a_turn() -> Timeline:
     return timeline
 
 
+def test_a_reply_that_outlives_the_call_was_not_heard_to_its_end() -> None:
+    timeline = Timeline()
+    reply = AssistantAudio(vendor="x", audio=bytes(48000 * 4), item_id="a")
+    timeline.take(reply, 1000)
+    timeline.take(AssistantText(vendor="x", text="one two", final=True, item_id="a"), 1000)
+    timeline.take(AssistantAudio(vendor="x", audio=bytes(48000), item_id="b"), 1000)
+    timeline.take(AssistantText(vendor="x", text="three", final=True, item_id="b"), 1000)
+    assert [words.heard_share for words in timeline.assistant_words] == [1, 1]  # nobody listens
+    timeline.heard(bytes(48000), 1000)
+    assert [words.heard_share for words in timeline.assistant_words] == [0.25, 0]
+    timeline.heard(bytes(48000 * 4), 2000)
+    assert [words.heard_share for words in timeline.assistant_words] == [1, 1]
+
+
+def test_audio_that_comes_late_does_not_shorten_the_call() -> None:
+    timeline = Timeline()
+    timeline.heard(bytes(48000), 5000)
+    timeline.heard(bytes(960), 1000)
+    assert timeline.duration_ms == 6000
+
+
 def test_speech_has_the_edges_of_its_sound() -> None:
     timeline = a_turn()
     assert timeline.caller_spans == [Span(400, 1400)]
