@@ -419,3 +419,34 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     with pytest.raises(ConfigError, match=r"pip install 'realtime-local\[chat\]'"):
         ChatReplier(base_url="http://a", model="m")
+
+
+async def test_a_request_that_crosses_the_end_of_a_kept_connection_is_made_again() -> None:
+    requests: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = len(set(requests)) + 1
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                return
+            size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(size)
+            requests.append(connection)
+            if requests.count(connection) == 2:
+                writer.close()
+                return
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(HELLO) + HELLO
+            )
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    replier = ChatReplier(base_url=f"http://127.0.0.1:{port}/v1", model="m", timeouts=SHORT)
+    async with server:
+        for _ in range(2):
+            assert [piece for piece in await _said(replier) if isinstance(piece, Say)]
+        await replier.close()
+    assert requests == [1, 1, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import ModuleType
 from typing import Any, Final, TypeVar, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -151,6 +152,7 @@ class ChatEndpoint:
         self._url = urlunsplit(url)
         self._proxy = _environment_proxy(url)
         self._client: Any = None
+        self._has_answered = False
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -180,9 +182,21 @@ class ChatEndpoint:
         headers = {"Accept": "text/event-stream"}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        return await self._client.post(
-            self._url, json=body, headers=headers, proxy=self._proxy, allow_redirects=False
-        )
+        ask = partial(
+            self._client.post,
+            self._url, json=body, headers=headers, proxy=self._proxy, allow_redirects=False,
+        )  # fmt: skip
+        try:
+            response = await ask()
+        except self.aiohttp.ClientConnectorError:
+            raise
+        except (self.aiohttp.ServerDisconnectedError, self.aiohttp.ClientOSError):
+            if not self._has_answered:
+                raise
+            # A kept connection that the server had given up: the request crossed its farewell.
+            response = await ask()
+        self._has_answered = True
+        return response
 
     async def close(self) -> None:
         """Close the connections; a call that still runs breaks off. Idempotent."""
