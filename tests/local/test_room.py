@@ -375,7 +375,7 @@ async def test_a_missing_engine_refuses_the_start_and_leaves_nothing() -> None:
         ({}, Options(vad=SemanticVAD()), "semantic"),
         ({}, Options(vad=ServerVAD(idle_timeout_ms=5000)), "idle timeout"),
         ({}, Options(vendor={"ear": 1}), "Options.vendor"),
-        ({"replier": "scrpt"}, Options(), "credential.replier: expected script, chat, parrot or a"),
+        ({"replier": "parot"}, Options(), "credential.replier: expected script, chat, parrot or a"),
         (
             {"replier": "os:getcwd"},
             Options(),
