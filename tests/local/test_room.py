@@ -194,6 +194,22 @@ class Giving(Humming):
 WORD = speech_like(60, RATE_HZ)
 
 
+async def test_a_voice_may_block_before_it_gives_an_iterator() -> None:
+    class Blocking(Humming):
+        threads: set[int] = set()  # noqa: RUF012 - of all of them
+
+        def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+            self.threads.add(threading.get_ident())
+            return iter([WORD])
+
+    recorder = Recorder()
+    async with agent_of(recorder, synthesiser=Blocking()) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantTurnEnd)
+    assert Blocking.threads
+    assert threading.get_ident() not in Blocking.threads
+
+
 @pytest.mark.parametrize("rate_hz", [RATE_HZ, 24000])
 @pytest.mark.parametrize(
     "chunks",

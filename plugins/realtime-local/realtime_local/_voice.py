@@ -60,10 +60,7 @@ class Voice:
             pass_on: Takes PCM16LE mono at the synthesiser's rate, on the event loop.
             first: Of a reply. Between sentences silence is a pause; before the first it is only late, and left out.
         """
-        chunks = self._synthesiser.speak(text, self._name)
         rate_hz = self._synthesiser.sample_rate_hz
-        whole = _whole_samples(chunks, _LONGEST_MS * rate_hz // 1000 * 2)
-        audible = without_lead(whole, rate_hz) if first else whole
         loop = asyncio.get_running_loop()
         gone = False
         space = Semaphore(_MOST_CHUNKS)
@@ -74,8 +71,12 @@ class Voice:
                 pass_on(pcm)
 
         def work() -> None:
+            if gone:
+                return
+            chunks = self._synthesiser.speak(text, self._name)  # here, for it may block
+            whole = _whole_samples(chunks, max(2, _LONGEST_MS * rate_hz // 1000 * 2))
             try:
-                for pcm in audible:
+                for pcm in without_lead(whole, rate_hz) if first else whole:
                     while not space.acquire(timeout=_LOOK_EVERY_S):
                         if not loop.is_running():  # it was left without a word, as at an exit
                             return
