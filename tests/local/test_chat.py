@@ -6,7 +6,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -295,7 +295,31 @@ async def test_a_reply_that_drips_for_ever_ends(server: Server) -> None:
 
     server.steps.append(step)
     timeouts = ChatTimeouts(first_token_s=1, next_token_s=1, reply_s=0.5)
-    assert (await _fails(server, timeouts=timeouts)).kind is ErrorKind.STALLED
+    error = await _fails(server, timeouts=timeouts)
+    assert error.kind is ErrorKind.STALLED
+    assert "did not end its reply within 0.5 s" in str(error)
+    timeouts = ChatTimeouts(first_token_s=1, next_token_s=1, sentence_s=0.3)
+    error = await _fails(server, timeouts=timeouts)
+    assert error.kind is ErrorKind.STALLED
+    assert "without a whole sentence" in str(error)
+
+
+async def test_who_gives_sentence_after_sentence_may_take_longer_than_for_one(
+    server: Server,
+) -> None:
+    async def step(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(8):
+            await response.write(event("So it is. "))
+            await asyncio.sleep(0.1)
+        await response.write(DONE)
+        return response
+
+    server.steps.append(step)
+    timeouts = ChatTimeouts(first_token_s=1, next_token_s=1, sentence_s=0.5)
+    async with _replier(server, timeouts=timeouts) as replier:
+        assert len(await _said(replier)) == 8
 
 
 async def test_time_in_which_the_caller_of_the_replier_is_busy_does_not_count(
@@ -419,3 +443,38 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     with pytest.raises(ConfigError, match=r"pip install 'realtime-local\[chat\]'"):
         ChatReplier(base_url="http://a", model="m")
+
+
+async def test_a_request_that_crosses_the_end_of_a_kept_connection_is_made_again() -> None:
+    requests: list[int] = []
+    over: list[asyncio.Event] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        over.append(asyncio.Event())
+        connection, ended = len(over), over[-1]
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(size))
+                requests.append(connection)
+                if requests.count(connection) == 2:
+                    break
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(HELLO) + HELLO
+                )
+        writer.close()
+        await writer.wait_closed()
+        ended.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    replier = ChatReplier(base_url=f"http://127.0.0.1:{port}/v1", model="m", timeouts=SHORT)
+    async with server:
+        for _ in range(2):
+            assert [piece for piece in await _said(replier) if isinstance(piece, Say)]
+        await replier.close()
+        for ended in over:
+            await ended.wait()
+    assert requests == [1, 1, 2]

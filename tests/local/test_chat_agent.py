@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -184,6 +185,22 @@ async def test_the_temperature_of_the_application_wins(
         await agent.send_text("hi")
         await recorder.wait_for(AssistantTurnEnd)
     assert server.bodies[0]["temperature"] == asked
+
+
+async def test_the_connect_may_take_as_long_as_the_credential_says(recorder: Recorder) -> None:
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):  # nobody accepts them, so that there is no room for one more
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        async with agent_of(url, recorder, credential={"dialTimeoutMs": 200}) as agent:
+            await agent.send_text("hi")
+            await recorder.wait_for(AssistantTurnEnd)
+    assert "did not take the connection within 0.2 s" in str(recorder.of(ErrorEvent)[0].error)
 
 
 def _no_server(_: Server) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from realtime_local.chat import ChatReplier
-from realtime_local.engines import Replier
+from realtime_local.engines import Message, Replier
 from realtime_local.parrot import ParrotReplier
 from realtime_local.script_reading import demo_script
 from realtime_local.script_replier import ScriptReplier
@@ -29,3 +29,9 @@ async def test_a_parrot_says_back_what_it_heard() -> None:
     assert await talk.say("") == "Sorry, I did not understand that."
     assert [piece async for piece in parrot.reply(talk.request())] == []
     assert parrot.phrases() is None
+
+
+async def test_a_parrot_says_back_all_of_it() -> None:
+    talk = Conversation(ParrotReplier())
+    talk.history += [Message(role="user", text="what a"), Message(role="user", text="")]
+    assert await talk.say("day") == "what a day"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from realtime_core import (
@@ -180,6 +181,80 @@ def test_a_voice_that_is_not_there_refuses_the_start(engine: str) -> None:
         asyncio.run(agent.start())
 
 
+class Giving(Humming):
+    """Gives what it is told to."""
+
+    def __init__(self, *chunks: Any) -> None:
+        self.chunks = chunks
+
+    def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+        return iter(self.chunks)
+
+
+WORD = speech_like(60, RATE_HZ)
+
+
+async def test_a_voice_may_block_before_it_gives_an_iterator() -> None:
+    class Blocking(Humming):
+        threads: set[int] = set()  # noqa: RUF012 - of all of them
+
+        def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+            self.threads.add(threading.get_ident())
+            return iter([WORD])
+
+    recorder = Recorder()
+    async with agent_of(recorder, synthesiser=Blocking()) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantTurnEnd)
+    assert Blocking.threads
+    assert threading.get_ident() not in Blocking.threads
+
+
+@pytest.mark.parametrize("rate_hz", [RATE_HZ, 24000])
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [WORD[:3], b"", WORD[3:10], WORD[10:]],
+        [WORD, b"x"],
+        [bytearray(WORD)],
+        [memoryview(WORD)],
+        [np.frombuffer(WORD, dtype="<i2")],
+        [WORD[at : at + 1] for at in range(len(WORD))],
+    ],
+)
+async def test_audio_is_taken_in_chunks_of_any_length(chunks: list[Any], rate_hz: int) -> None:
+    recorder = Recorder()
+    options = Options(
+        on_event=recorder,
+        output_sample_rate=rate_hz,
+        vendor={"synthesiser": Giving(*chunks), "recogniser": Deaf, "replier": Told()},
+    )
+    async with new_agent_from_credential({"provider": "local"}, options) as agent:
+        await agent.create_response()
+        assert (await recorder.wait_for(AssistantTurnEnd)).status == "completed"
+    heard = b"".join(audio.audio for audio in recorder.of(AssistantAudio))
+    assert len(heard) == 2 * len(WORD) * rate_hz // RATE_HZ  # two sentences
+    if rate_hz == RATE_HZ:
+        assert heard == 2 * WORD
+
+
+@pytest.mark.parametrize("chunk", [np.zeros(9, dtype=np.float32), None, "abc", 5])
+async def test_what_is_no_audio_fails_the_reply(chunk: Any) -> None:
+    recorder = Recorder()
+    async with agent_of(recorder, synthesiser=Giving(chunk)) as agent:
+        await agent.create_response()
+        assert (await recorder.wait_for(AssistantTurnEnd)).status == "failed"
+    assert [error.fatal for error in recorder.of(ErrorEvent)] == [False]
+
+
+async def test_a_sentence_in_one_chunk_is_cut() -> None:
+    recorder = Recorder()
+    async with agent_of(recorder, synthesiser=Giving(WORD * 20)) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantTurnEnd)
+    assert max(len(audio.audio) for audio in recorder.of(AssistantAudio)) <= 48 * 200
+
+
 @pytest.mark.parametrize("part", ["detector", "recogniser"])
 async def test_what_a_factory_made_is_checked_at_the_start(part: str) -> None:
     with pytest.raises(ConfigError, match=rf"\['{part}'\]: expected an object with .*str has no"):
@@ -301,9 +376,30 @@ class Endless(Humming):
             self.stopped.set()
 
 
+class Response:
+    """An iterator that is no generator, such as the answer of a server."""
+
+    def __init__(self, voice: Endless) -> None:
+        self.close = voice.stopped.set
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return speech_like(100, RATE_HZ)
+
+
+class EndlessResponse(Endless):
+    """Speaks without a generator."""
+
+    def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+        return Response(self)
+
+
+@pytest.mark.parametrize("kind", [Endless, EndlessResponse])
 @pytest.mark.parametrize("how", ["speech", "cancel", "close"])
-async def test_the_voice_is_stopped_in_mid_sentence(how: str) -> None:
-    recorder, voice = Recorder(), Endless()
+async def test_the_voice_is_stopped_in_mid_sentence(how: str, kind: type[Endless]) -> None:
+    recorder, voice = Recorder(), kind()
     async with agent_of(recorder, synthesiser=voice) as agent:
         await agent.create_response()
         await recorder.wait_for(AssistantAudio)
@@ -375,7 +471,7 @@ async def test_a_missing_engine_refuses_the_start_and_leaves_nothing() -> None:
         ({}, Options(vad=SemanticVAD()), "semantic"),
         ({}, Options(vad=ServerVAD(idle_timeout_ms=5000)), "idle timeout"),
         ({}, Options(vendor={"ear": 1}), "Options.vendor"),
-        ({"replier": "scrpt"}, Options(), "credential.replier: expected script, chat, parrot or a"),
+        ({"replier": "parot"}, Options(), "credential.replier: expected script, chat, parrot or a"),
         (
             {"replier": "os:getcwd"},
             Options(),

@@ -363,3 +363,11 @@ async def test_of_a_reply_that_nobody_heard_the_question_is_taken_up_with_what_c
     await talk.say(first)
     del talk.history[1:]  # cut before its first sound
     assert await talk.say(then) == answer
+
+
+async def test_who_is_asked_to_speak_while_a_question_is_open_asks_it_again() -> None:
+    talk = _asking()
+    assert await talk.greeting() == "Hello. How can I help you?"
+    assert await talk.say("book a table") == "How many?"
+    assert await talk.greeting() == "How many?"
+    assert await talk.say("for two") == "Which day?"

@@ -110,6 +110,10 @@ class Room:
         if self.reply is not None:
             self.outbox.append(spoken(self.reply, bytes(ms * RATE_HZ // 1000 * 2)))
 
+    def has_said(self) -> None:
+        if self.reply is not None:
+            self._say("said", reply=self.reply)
+
     def calls(self) -> None:
         if self.reply is not None:
             self._calls += 1

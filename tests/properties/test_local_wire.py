@@ -29,7 +29,18 @@ TURNS: dict[str, dict[str, Any]] = {
     "no_interrupt": {"vad": ServerVAD(interrupt=False)},
     "no_respond": {"vad": ServerVAD(respond=False)},
 }
-ACTS = ("say", "audio", "audio", "audio", "call", "error", "completed", "completed", "failed")
+ACTS = (
+    "say",
+    "audio",
+    "audio",
+    "audio",
+    "said",
+    "call",
+    "error",
+    "completed",
+    "completed",
+    "failed",
+)
 CALLER = ("starts", "starts", "ends", "ends", "words", "words", "nothing")
 # How much of what was said the room reads, and how much of what it said the session hears.
 FLOW = st.sampled_from([(99, 99), (99, 99), (99, 99), (99, 0), (99, 2), (0, 99), (1, 1), (0, 0)])
@@ -183,6 +194,8 @@ class LocalConversation(RuleBasedStateMachine):
                     self.room.says("There you are.")
                 case "audio":
                     self.room.speaks(ms)
+                case "said":
+                    self.room.has_said()
                 case "call":
                     self.room.calls()
                 case "error":

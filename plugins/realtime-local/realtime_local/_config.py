@@ -40,5 +40,6 @@ class LocalConfig(Credential):
     chat_model: str = setting("", "Model of the chat replier.")
     chat_api_key: str = secret("Key of the chat replier's server.", env="REALTIME_CHAT_API_KEY")
     chat_temperature: float | None = setting(
-        None, "Of the chat replier; null leaves it to the server."
+        None,
+        "Of the chat replier, where Options.temperature says nothing; null leaves it to the server.",
     )

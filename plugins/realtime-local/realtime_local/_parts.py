@@ -49,12 +49,15 @@ def replier_of(config: LocalConfig, options: Options) -> Replier:
             return ScriptReplier(demo_script() if shipped else load_script(config.script))
         case "chat":
             from realtime_local.chat import ChatReplier
+            from realtime_local.chat_endpoint import ChatTimeouts
 
+            dial_ms = config.dial_timeout_ms
             return ChatReplier(
                 base_url=config.chat_base_url,
                 model=config.chat_model,
                 api_key=config.chat_api_key,
                 temperature=_temperature(config, options),
+                timeouts=None if dial_ms is None else ChatTimeouts(connect_s=dial_ms / 1000),
             )
         case "parrot":
             from realtime_local.parrot import ParrotReplier

@@ -96,6 +96,7 @@ class ChatReplier:
                 async for data in events:
                     for sentence in self._sentences(stream, data):
                         yield sentence
+                        call.spoke()
                     if stream.is_finished:
                         break
             if not stream.is_finished:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import ModuleType
 from typing import Any, Final, TypeVar, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -36,6 +37,8 @@ class ChatTimeouts:
     """From the request to the first piece of the reply."""
     next_token_s: float = 10.0
     """From one piece to the next; comments that keep a connection alive are none."""
+    sentence_s: float = 25.0
+    """From the request, or a sentence, to the next sentence, however much is thought meanwhile."""
     reply_s: float = 120.0
     """All waits of a reply together."""
 
@@ -88,18 +91,26 @@ class _Patience:
         self._host = host
         self._left_s = timeouts.reply_s
         self._silent_s = 0.0
+        self._wordless_s = 0.0
         self._had_token = False
 
     def progress(self) -> None:
         """A piece came."""
         self._silent_s, self._had_token = 0.0, True
 
+    def spoke(self) -> None:
+        """A sentence came."""
+        self._wordless_s = 0.0
+
     async def wait(self, what: Awaitable[T]) -> T:
         """Wait within the bounds."""
         bound_s = self._timeouts.next_token_s if self._had_token else self._timeouts.first_token_s
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        limit = asyncio.timeout(max(0.0, min(bound_s - self._silent_s, self._left_s)))
+        left_s = min(
+            bound_s - self._silent_s, self._timeouts.sentence_s - self._wordless_s, self._left_s
+        )
+        limit = asyncio.timeout(max(0.0, left_s))
         try:
             async with limit:
                 return await what
@@ -110,10 +121,16 @@ class _Patience:
             waited_s = loop.time() - begun
             self._left_s -= waited_s
             self._silent_s += waited_s
-        where = "in the middle of its reply" if self._had_token else "without a first word"
-        raise unreachable(
-            f"{self._host} was silent for {self._silent_s:.1f} s {where}", ErrorKind.STALLED
-        )
+            self._wordless_s += waited_s
+        raise unreachable(f"{self._host} {self._what_is_late(bound_s)}", ErrorKind.STALLED)
+
+    def _what_is_late(self, bound_s: float) -> str:
+        if self._silent_s >= bound_s:
+            where = "in the middle of its reply" if self._had_token else "without a first word"
+            return f"was silent for {self._silent_s:.1f} s {where}"
+        if self._wordless_s >= self._timeouts.sentence_s:
+            return f"was at work for {self._wordless_s:.1f} s without a whole sentence"
+        return f"did not end its reply within {self._timeouts.reply_s:g} s"
 
 
 @final
@@ -151,6 +168,7 @@ class ChatEndpoint:
         self._url = urlunsplit(url)
         self._proxy = _environment_proxy(url)
         self._client: Any = None
+        self._has_answered = False
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -180,9 +198,21 @@ class ChatEndpoint:
         headers = {"Accept": "text/event-stream"}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
-        return await self._client.post(
-            self._url, json=body, headers=headers, proxy=self._proxy, allow_redirects=False
-        )
+        ask = partial(
+            self._client.post,
+            self._url, json=body, headers=headers, proxy=self._proxy, allow_redirects=False,
+        )  # fmt: skip
+        try:
+            response = await ask()
+        except self.aiohttp.ClientConnectorError:
+            raise
+        except (self.aiohttp.ServerDisconnectedError, self.aiohttp.ClientOSError):
+            if not self._has_answered:
+                raise
+            # A kept connection that the server had given up: the request crossed its farewell.
+            response = await ask()
+        self._has_answered = True
+        return response
 
     async def close(self) -> None:
         """Close the connections; a call that still runs breaks off. Idempotent."""
@@ -244,6 +274,10 @@ class ChatCall:
             raise RemoteProtocolError(
                 f"{self._host} answered HTTP 200 without an event; does it stream chat completions?"
             )
+
+    def spoke(self) -> None:
+        """Note that a sentence was made of the last event; the wait for the next begins."""
+        self._patience.spoke()
 
     async def read_out(self) -> None:
         """Read to the end, which is near, so that the connection serves the next call too."""

@@ -33,12 +33,17 @@ class ParrotReplier:
         self._not_heard = not_heard
 
     async def reply(self, request: TurnRequest) -> AsyncGenerator[Say | CallTool, None]:
-        """Say the caller's last words; what a tool answered is not for a parrot."""
-        last = request.history[-1] if request.history else None
+        """Say what the caller said since the last reply; what a tool answered is not for a parrot."""
         if request.is_greeting:
             yield Say(text=self._greeting)
-        elif last is not None and last.role == "user":
-            yield Say(text=last.text.strip() or self._not_heard)
+            return
+        said: list[str] = []
+        for message in reversed(request.history):
+            if message.role != "user":
+                break
+            said.insert(0, message.text.strip())
+        if said:
+            yield Say(text=" ".join(filter(None, said)) or self._not_heard)
 
     def phrases(self) -> str | None:
         """Take free speech."""

@@ -99,7 +99,11 @@ class ScriptReplier:
 
     def _turn(self, request: TurnRequest) -> Iterator[Say | CallTool]:
         if request.is_greeting:
-            yield from self._say(self.script.greeting, {})
+            question = self._memory.question
+            yield from self._say(
+                self.script.greeting if question is None else question.intent.asks[question.slot],
+                {},
+            )
             return
         for message in request.history:
             if message.role == "tool":
