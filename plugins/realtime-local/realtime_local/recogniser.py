@@ -39,8 +39,8 @@ class SphinxRecogniser(Recogniser):
 
     pocketsphinx runs in a process of its own, since it holds Python's lock while it works: one for the grammars of all
     sessions, and one for free speech, where that is asked for. Each starts with the first recogniser that needs it, ends
-    with the application, and serves one utterance at a time. It is started again when it died, or was killed because it
-    was stuck: 5 s beyond the length of an utterance. Without an interpreter in `sys.executable`, as in a frozen
+    with the application, and serves one utterance at a time. It is started again when it has died, also of us: after 5 s and
+    the length of the utterance, at most 15 s, it counts as stuck. Without an interpreter in `sys.executable`, as in a frozen
     application, there is none.
 
     The first takes some 80 ms to make, another grammar 20 ms (80 ms with words not looked up before), a grammar that is
