@@ -60,6 +60,13 @@ async def test_telnyx_g722_is_refused_with_the_setting_to_change() -> None:
         read_start(TELNYX, start)
 
 
+@pytest.mark.parametrize("channels", [2, "2", 0])
+async def test_more_than_one_channel_is_refused(channels: object) -> None:
+    encoding = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": channels}
+    with pytest.raises(ConfigError, match="one channel"):
+        read_start(TWILIO, FakeTwilio().start(mediaFormat=encoding))
+
+
 @pytest.mark.parametrize("encoding", ["OPUS", "AMR-WB", "mp3", "", None, 7])
 async def test_what_we_cannot_carry_is_refused(encoding: object) -> None:
     media_format = {"encoding": encoding, "sample_rate": 8000, "channels": 1}

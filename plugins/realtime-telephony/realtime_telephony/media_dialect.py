@@ -42,6 +42,8 @@ class MediaDialect:
     """The encoding in the start message."""
     format_rate: Path
     """The rate in the start message."""
+    format_channels: Path = ()
+    """How many channels, where the vendor tells; we carry one."""
     parameters: Path
     """What the vendor's application passed on: an object, or text of pairs."""
     caller: Path = ()
@@ -111,6 +113,7 @@ TWILIO: Final = MediaDialect(
     call_id=("start", "callSid"),
     format_name=("start", "mediaFormat", "encoding"),
     format_rate=("start", "mediaFormat", "sampleRate"),
+    format_channels=("start", "mediaFormat", "channels"),
     parameters=("start", "customParameters"),
     # Third parties report, and the vendor's documentation does not say, that a clear echoes all waiting marks at once.
     marks_survive_clear=True,
@@ -128,6 +131,7 @@ TELNYX: Final = MediaDialect(
     call_id=("start", "call_control_id"),
     format_name=("start", "media_format", "encoding"),
     format_rate=("start", "media_format", "sample_rate"),
+    format_channels=("start", "media_format", "channels"),
     parameters=("start", "custom_parameters"),
     caller=("start", "from"),
     dialled=("start", "to"),

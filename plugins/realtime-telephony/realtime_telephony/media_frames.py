@@ -185,6 +185,11 @@ def read_start(dialect: MediaDialect, message: Mapping[str, Any]) -> StreamStart
         # It goes into the path of a REST request, and into logs.
         if not isinstance(value, str) or not _ID.fullmatch(value):
             raise ConfigError(f"media stream of {dialect.name}: expected an id of the {name}")
+    channels = _number(at(message, dialect.format_channels))
+    if channels not in (None, 1):
+        raise ConfigError(
+            f"media stream of {dialect.name}: expected one channel, got {channels}; let the stream carry the caller's only"
+        )
     rate = _number(at(message, dialect.format_rate))
     hears = resolve_encoding(
         dialect.encodings,
