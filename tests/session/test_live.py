@@ -107,7 +107,10 @@ async def test_a_vendor_that_stops_reading_costs_the_oldest_audio_and_no_command
                 await call.agent.push_audio(second)
             await call.agent.create_response()
         assert call.agent.stats.drops.keys() == {"input_full_ms"}
-        assert call.kinds == ["session.open", "error"]
+        # The kernel may take some more before it is full for good: each stall is told of once.
+        told = [event for event in call.events[1:] if isinstance(event, ErrorEvent)]
+        assert len(told) == len(call.events) - 1
+        assert {(event.error.kind, event.fatal) for event in told} == {(ErrorKind.OVERFLOW, False)}
         assert len(session.audio_in) == 0
         loop = asyncio.get_running_loop()
         began = loop.time()
