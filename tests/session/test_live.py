@@ -103,14 +103,14 @@ async def test_a_vendor_that_stops_reading_costs_the_oldest_audio_and_no_command
     async with calling(dialect, faults=faults, max_buffered_ms=400) as (call, session):
         second = pcm(1000, 16000, value=7)
         async with asyncio.timeout(PATIENCE_S):
-            while not call.agent.stats.drops:
+            while call.agent.stats.drops.get("input_full_ms", 0) < 600:
                 await call.agent.push_audio(second)
-                await asyncio.sleep(0)
-            await call.agent.push_audio(second)
             await call.agent.create_response()
         assert call.agent.stats.drops.keys() == {"input_full_ms"}
-        assert call.agent.stats.drops["input_full_ms"] >= 600
-        assert call.kinds == ["session.open", "error"]
+        # The kernel may take some more before it is full for good: each stall is told of once.
+        told = [event for event in call.events[1:] if isinstance(event, ErrorEvent)]
+        assert len(told) == len(call.events) - 1
+        assert {(event.error.kind, event.fatal) for event in told} == {(ErrorKind.OVERFLOW, False)}
         assert len(session.audio_in) == 0
         loop = asyncio.get_running_loop()
         began = loop.time()
