@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from attrs import evolve
 
 from realtime_core import (
     ConfigError,
@@ -28,6 +29,7 @@ from tests.local.turns import Conversation
 
 KEY = "sk-secret-0123456789"
 SHORT = ChatTimeouts(connect_s=2, first_token_s=0.2, next_token_s=0.2, reply_s=5)
+"""For a server that says nothing; one that answers may be slow on a busy machine."""
 REQUEST = TurnRequest(history=[Message(role="user", text="hi")])
 
 
@@ -39,8 +41,7 @@ async def server() -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def _replier(server: Server, **more: Any) -> AsyncIterator[ChatReplier]:
-    arguments: dict[str, Any] = {"timeouts": SHORT, **more}
-    replier = ChatReplier(base_url=server.url, model="m", api_key=KEY, **arguments)
+    replier = ChatReplier(base_url=server.url, model="m", api_key=KEY, **more)
     try:
         yield replier
     finally:
@@ -218,7 +219,7 @@ async def test_a_refusal_without_a_body_is_told_by_its_status(server: Server) ->
         return response
 
     server.steps.append(step)
-    error = await _fails(server)
+    error = await _fails(server, timeouts=evolve(SHORT, first_token_s=2))
     assert error.kind is ErrorKind.VENDOR
     assert "HTTP 500" in str(error)
 
@@ -270,7 +271,7 @@ async def test_a_model_need_not_add_anything_to_what_a_tool_did(server: Server) 
 @pytest.mark.parametrize("said", [b"", event("Hello. How")])
 async def test_silence_ends(server: Server, said: bytes) -> None:
     server.stream(said, then="silence")
-    error = await _fails(server)
+    error = await _fails(server, timeouts=evolve(SHORT, first_token_s=20) if said else SHORT)
     assert (error.kind, error.retryable) == (ErrorKind.STALLED, True)
     assert "was silent for 0.2 s" in str(error)
     assert ("in the middle" if said else "without a first word") in str(error)
@@ -282,7 +283,7 @@ async def test_a_server_that_never_answers(server: Server) -> None:
         return web.Response()
 
     server.steps.append(step)
-    assert (await _fails(server)).kind is ErrorKind.STALLED
+    assert (await _fails(server, timeouts=SHORT)).kind is ErrorKind.STALLED
 
 
 async def test_a_reply_that_drips_for_ever_ends(server: Server) -> None:
