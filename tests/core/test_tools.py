@@ -91,5 +91,6 @@ def test_a_tool_does_not_show_its_handler() -> None:
     ("field", "value"), [("name", None), ("name", 5), ("description", None), ("handler", "look")]
 )
 def test_a_field_of_another_type_is_refused_by_name(field: str, value: Any) -> None:
+    fields: dict[str, Any] = {"name": "lookup", field: value}
     with pytest.raises(ConfigError, match=rf"Tool\.{field}: expected .+, got {value!r}"):
-        Tool(**{"name": "lookup", field: value})
+        Tool(**fields)
