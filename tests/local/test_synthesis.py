@@ -318,6 +318,28 @@ def test_the_process_alone_needs_only_the_standard_library() -> None:
     assert b"OSError" in done.stderr
 
 
+def test_a_terminals_interrupt_does_not_reach_a_command(tmp_path: Path) -> None:
+    go_on = tmp_path / "go_on"
+    body = (
+        f"import os; out.write({wav(b'abcd')!r}); out.flush()\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\nout.write(b'efgh')"
+    )
+    speaks = f"""
+import os, pathlib, signal
+from realtime_local.espeak import EspeakSynthesiser
+signal.signal(signal.SIGINT, lambda *_: None)
+speech = EspeakSynthesiser({program(tmp_path, body)!r}).speak("Hello.", None)
+heard = next(speech)
+os.killpg(0, signal.SIGINT)
+pathlib.Path({str(go_on)!r}).touch()
+assert heard + b"".join(speech) == b"abcdefgh"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", speaks], capture_output=True, text=True, start_new_session=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime_local.watchdog.SILENCE_LIMIT_S", 0.2)
