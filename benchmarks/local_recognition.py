@@ -2,7 +2,7 @@
 What the model in the box understands: ten sentences of the shipped script and ten of none, by every voice there is.
 
 Each is spoken by a synthesiser, cut out by detector and endpointing as in a session, and recognised; once at 16 kHz,
-once through a telephone's band and A-law-like steps at 8 kHz. Two of the voices set the recogniser's threshold, with
+once through a telephone's band and mu-law steps at 8 kHz. Two of the voices set the recogniser's threshold, with
 other sentences (`benchmarks.local_threshold`); the rest have had no part in it.
 """
 

@@ -7,11 +7,19 @@ from typing import Protocol
 
 from realtime_core.errors import ConfigError
 
-__all__ = ["BYTES_PER_SAMPLE", "Resampler", "ResamplerFactory", "pcm_ms", "whole_samples"]
+__all__ = [
+    "BYTES_PER_SAMPLE",
+    "PCM_FORMATS",
+    "Resampler",
+    "ResamplerFactory",
+    "pcm_ms",
+    "whole_samples",
+]
 
 BYTES_PER_SAMPLE = 2
 """Bytes of one PCM16 sample."""
-_VIEWS = frozenset({"B", "b", "c", "h", "@h", "=h", "<h"})  # bytes, or samples as the wire has them
+PCM_FORMATS = frozenset({"B", "b", "c", "h", "@h", "=h", "<h"})
+"""Formats of a `memoryview` of PCM16LE: bytes, or 16-bit samples as the wire has them."""
 
 
 class Resampler(Protocol):
@@ -60,7 +68,7 @@ def whole_samples(pcm: bytes | bytearray | memoryview) -> int:
             gaps.
     """
     if isinstance(pcm, memoryview):
-        if pcm.format not in _VIEWS:
+        if pcm.format not in PCM_FORMATS:
             raise TypeError(
                 f"push_audio: expected a memoryview of bytes or of 16-bit samples, got format {pcm.format!r}"
             )

@@ -35,6 +35,15 @@ class Own:
     sample_rate_hz = 16000
 
 
+def pid_of(worker: EspeakWorker) -> int:
+    return worker._process._process.pid
+
+
+def kill(worker: EspeakWorker) -> None:
+    worker._process.kill()
+    worker._process._process.wait()
+
+
 def program(folder: Path, body: str) -> str:
     """Write a command that a test stands in for an engine with."""
     path = folder / "engine"
@@ -133,8 +142,7 @@ def test_the_library_is_not_loaded_here_and_its_process_is_used_again() -> None:
 def test_a_dead_process_is_replaced() -> None:
     engine = EspeakLibrarySynthesiser()
     expected = b"".join(engine.speak("Hello.", None))
-    engine._idle[0]._process.kill()
-    engine._idle[0]._process.wait()
+    kill(engine._idle[0])
     assert b"".join(engine.speak("Hello.", None)) == expected
     engine.close()
 
@@ -158,8 +166,7 @@ def test_a_process_that_died_unseen_is_an_error() -> None:
     engine = EspeakLibrarySynthesiser()
     list(engine.speak("Hello.", None))
     worker = engine._idle.pop()
-    worker._process.kill()
-    worker._process.wait()
+    kill(worker)
     with pytest.raises(SynthesisError, match="died"):
         list(worker.speak("Hello.", "en-us", 160))
     worker.stop()
@@ -311,6 +318,28 @@ def test_the_process_alone_needs_only_the_standard_library() -> None:
     assert b"OSError" in done.stderr
 
 
+def test_a_terminals_interrupt_does_not_reach_a_command(tmp_path: Path) -> None:
+    go_on = tmp_path / "go_on"
+    body = (
+        f"import os; out.write({wav(b'abcd')!r}); out.flush()\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\nout.write(b'efgh')"
+    )
+    speaks = f"""
+import os, pathlib, signal
+from realtime_local.espeak import EspeakSynthesiser
+signal.signal(signal.SIGINT, lambda *_: None)
+speech = EspeakSynthesiser({program(tmp_path, body)!r}).speak("Hello.", None)
+heard = next(speech)
+os.killpg(0, signal.SIGINT)
+pathlib.Path({str(go_on)!r}).touch()
+assert heard + b"".join(speech) == b"abcdefgh"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", speaks], capture_output=True, text=True, start_new_session=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("realtime_local.watchdog.SILENCE_LIMIT_S", 0.2)
@@ -353,7 +382,7 @@ def test_a_command_without_an_end_is_ended(tmp_path: Path, monkeypatch: pytest.M
 def test_a_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = EspeakLibrarySynthesiser()
     expected = b"".join(engine.speak("Hello.", None))
-    os.kill(engine._idle[0]._process.pid, signal.SIGSTOP)
+    os.kill(pid_of(engine._idle[0]), signal.SIGSTOP)
     with monkeypatch.context() as patch:
         patch.setattr("realtime_local.watchdog.SILENCE_LIMIT_S", 0.2)
         with pytest.raises(SynthesisError, match="was silent"):
@@ -396,7 +425,7 @@ def test_the_process_ends_with_its_parent() -> None:
     lives = (
         "from realtime_local.espeak import EspeakLibrarySynthesiser as E\n"
         "import os, signal\n"
-        "e = E(); list(e.speak('Hello.', None)); print(e._idle[0]._process.pid, flush=True)\n"
+        "e = E(); list(e.speak('Hello.', None)); print(e._idle[0]._process._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     parent = subprocess.run([sys.executable, "-c", lives], capture_output=True, text=True)
@@ -410,3 +439,36 @@ def test_the_process_ends_with_its_parent() -> None:
             return  # over; only nobody has fetched it
         time.sleep(0.01)
     pytest.fail("it lives on")
+
+
+@needs_espeak_library
+def test_neither_a_fork_nor_a_terminals_interrupt_touches_the_process() -> None:
+    lives = """
+import gc, os, signal, sys
+from realtime_local.espeak import EspeakLibrarySynthesiser
+engine = EspeakLibrarySynthesiser()
+spoken = b"".join(engine.speak("Hello.", None))
+[worker] = engine._idle
+pid = worker._process._process.pid
+child = os.fork()
+if not child:
+    assert b"".join(engine.speak("Hello.", None)) == spoken
+    assert engine._idle[0]._process._process.pid != pid
+    gc.collect()
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+os.kill(pid, signal.SIGINT)
+assert b"".join(engine.speak("Hello.", None))
+assert engine._idle == [worker]
+"""
+    done = subprocess.run([sys.executable, "-c", lives], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_espeak_library
+def test_a_frozen_application_has_no_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(SynthesisError, match="not a Python interpreter"):
+        list(EspeakLibrarySynthesiser().speak("Hello.", None))

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from threading import Semaphore
 from typing import Any, Final, final
 
+from realtime_core.audio import PCM_FORMATS
 from realtime_local.engines import Synthesiser, SynthesisError
 from realtime_local.lead import without_lead
 
@@ -17,7 +18,6 @@ _MOST_CHUNKS: Final = 8
 """On their way to the loop: a voice may be a thousand times faster than speech, and the loop has others to serve."""
 _LONGEST_MS: Final = 200
 """Longer chunks, such as whole sentences, are cut."""
-_FORMATS: Final = frozenset({"B", "b", "c", "h", "<h"})
 _LOOK_EVERY_S: Final = 1.0
 
 
@@ -26,7 +26,7 @@ def _whole_samples(chunks: Iterable[Any], longest: int) -> Iterator[bytes]:
     half = b""
     for chunk in chunks:
         view = memoryview(chunk)
-        if view.format not in _FORMATS:
+        if view.format not in PCM_FORMATS:
             raise SynthesisError(f"a speech engine gave {view.format!r} values; expected PCM16LE")
         pcm = half + view.tobytes()
         whole = len(pcm) // 2 * 2

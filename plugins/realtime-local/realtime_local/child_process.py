@@ -12,6 +12,8 @@ from weakref import WeakSet, finalize
 
 __all__ = ["ChildProcess"]
 
+_LONGEST_LINE: Final = 64 * 1024
+
 
 @final
 class ChildProcess:
@@ -66,8 +68,8 @@ class ChildProcess:
             rest = rest[self._in.write(rest) :]
 
     def read_line(self) -> bytes:
-        """Read a line of its output; without a line end where it died."""
-        return self._out.readline()
+        """Read a line of its output; without a line end where it died, or the line is longer than 64 KiB."""
+        return self._out.readline(_LONGEST_LINE)
 
     def read(self, size: int) -> bytes:
         """Read so many bytes of its output; fewer where it died."""

@@ -42,8 +42,9 @@ def speak_by_command(
     with tempfile.TemporaryFile() as told:
         try:
             process = subprocess.Popen(  # noqa: S603 - arguments of ours, no shell
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
-            )
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told,
+                process_group=0,  # a terminal's Ctrl-C is for the application, which may have a last word to say
+            )  # fmt: skip
         except OSError as error:
             raise SynthesisError(f"{name} cannot be started: {error}") from error
         with process, Watchdog(process) as watchdog:

@@ -22,7 +22,20 @@ from realtime_core.errors import ConfigError
 
 from .engines import MODEL_RATE_HZ
 
-__all__ = ["Endpointing", "ManualTurn", "SpeechBegan", "SpeechEnded", "SpeechPaused"]
+__all__ = [
+    "MAX_TURN_MS",
+    "MAX_UTTERANCE_MS",
+    "Endpointing",
+    "ManualTurn",
+    "SpeechBegan",
+    "SpeechEnded",
+    "SpeechPaused",
+]
+
+MAX_UTTERANCE_MS = 30_000
+"""Longest utterance; who goes on speaking begins another."""
+MAX_TURN_MS = 60_000
+"""Longest turn ended by hand; of more the latest is kept."""
 
 _BYTES_A_MS = MODEL_RATE_HZ * BYTES_PER_SAMPLE // 1000
 
@@ -84,7 +97,7 @@ class Endpointing:
         frames_to_start: int,
         silence_ms: int = 450,
         prefix_padding_ms: int = 300,
-        max_utterance_ms: int = 30_000,
+        max_utterance_ms: int = MAX_UTTERANCE_MS,
         pause_ms: int | None = None,
     ) -> None:
         _expect_at_least(1, frame_ms=frame_ms, frames_to_start=frames_to_start)
@@ -202,7 +215,7 @@ class ManualTurn:
         ConfigError: Less than 1 ms.
     """
 
-    def __init__(self, max_ms: int = 60_000) -> None:
+    def __init__(self, max_ms: int = MAX_TURN_MS) -> None:
         _expect_at_least(1, max_ms=max_ms)
         self._max_bytes = max_ms * _BYTES_A_MS
         self._pcm = bytearray()

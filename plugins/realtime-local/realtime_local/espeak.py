@@ -9,7 +9,6 @@ from pathlib import Path
 from shutil import which
 from threading import Lock
 from typing import Final, final
-from weakref import finalize
 
 from realtime_core.errors import ConfigError
 
@@ -99,8 +98,6 @@ class EspeakLibrarySynthesiser(Synthesiser):
         self._speed = _checked_speed(words_per_minute)
         self._idle: list[EspeakWorker] = []
         self._lock = Lock()
-        # Also at the end of the interpreter.
-        self._finalizer = finalize(self, _stop_all, self._idle)
 
     def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
         """
@@ -123,7 +120,8 @@ class EspeakLibrarySynthesiser(Synthesiser):
     def close(self) -> None:
         """End the processes that wait; a later text starts one again. Idempotent."""
         with self._lock:
-            _stop_all(self._idle)
+            while self._idle:
+                self._idle.pop().stop()
 
     def _worker(self) -> EspeakWorker:
         with self._lock:
@@ -137,15 +135,10 @@ class EspeakLibrarySynthesiser(Synthesiser):
     def _give_back(self, worker: EspeakWorker) -> None:
         """Keep it, unless it is in the middle of something: then only a new one is quiet at once."""
         with self._lock:
-            if worker.is_ready and len(self._idle) < _MAX_IDLE and self._finalizer.alive:
+            if worker.is_ready and len(self._idle) < _MAX_IDLE:
                 self._idle.append(worker)
                 return
         worker.stop()
-
-
-def _stop_all(workers: list[EspeakWorker]) -> None:
-    while workers:
-        workers.pop().stop()
 
 
 def _checked_voice(engine: str, voice: str | None) -> str:

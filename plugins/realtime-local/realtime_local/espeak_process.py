@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -113,6 +114,8 @@ def main(library: str, data: str) -> None:
         library: Path of the shared library.
         data: Path of its data folder.
     """
+    # A terminal sends Ctrl-C to all of its programs; the application decides, and then our input ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = sys.stdout.buffer
     engine = _Library(library, data, out)
     out.write(b"ready %d\n" % engine.rate_hz)

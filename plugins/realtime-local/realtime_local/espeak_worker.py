@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, final
 
 from . import espeak_process
+from .child_process import ChildProcess
 from .engines import SynthesisError
 from .watchdog import SILENCE_LIMIT_S, Watchdog
 
 __all__ = ["EspeakWorker"]
 
-_LONGEST_ANSWER: Final = 1024
 _LONGEST_CHUNK: Final = 1024 * 1024
 _LIBRARIES: Final = {"darwin": "libespeak-ng.dylib", "win32": "espeak-ng.dll"}
 
@@ -38,14 +36,11 @@ class EspeakWorker:
     def __init__(self, package: Path, sample_rate_hz: int) -> None:
         library = package / _LIBRARIES.get(sys.platform, "libespeak-ng.so")
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                # Isolated and without site: the standard library is all it needs, and starts in 30 ms.
-                [sys.executable, "-I", "-S", espeak_process.__file__, str(library), str(package / "espeak-ng-data")],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+            self._process = ChildProcess(
+                espeak_process.__file__, str(library), str(package / "espeak-ng-data")
+            )
         except OSError as error:
             raise SynthesisError(f"espeak-ng library: no process: {error}") from error
-        self._in, self._out = self._process.stdin, self._process.stdout
         self._is_busy = False
         with Watchdog(self._process) as watchdog:
             kind, rate = watchdog.wait_for(self._answer)
@@ -58,7 +53,7 @@ class EspeakWorker:
     @property
     def is_ready(self) -> bool:
         """Whether it lives and waits for a text."""
-        return not self._is_busy and self._process.poll() is None
+        return not self._is_busy and self._process.is_alive
 
     def speak(self, text: str, voice: str, speed: int) -> Iterator[bytes]:
         """
@@ -67,12 +62,10 @@ class EspeakWorker:
         Raises:
             SynthesisError: It failed, died, or was silent for 10 s, of which it died too.
         """
-        assert self._in is not None  # noqa: S101 - a pipe
         self._is_busy = True
         request = json.dumps({"text": text, "voice": voice, "speed": speed})
         try:
-            self._in.write(request.encode("ascii") + b"\n")
-            self._in.flush()
+            self._process.write(request.encode("ascii") + b"\n")
         except OSError as error:
             raise SynthesisError(f"espeak-ng library: its process died: {error}") from error
         with Watchdog(self._process) as watchdog:
@@ -91,27 +84,19 @@ class EspeakWorker:
 
     def stop(self) -> None:
         """Kill it and wait for its end; idempotent."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._in, self._out):
-            if pipe is not None:
-                with suppress(OSError):  # what it was told last is lost with it
-                    pipe.close()
+        self._process.stop()
 
     def _chunk(self, kind: str, size: str) -> bytes:
-        assert self._out is not None  # noqa: S101 - a pipe
         if not kind:
             raise SynthesisError("espeak-ng library: its process died")
         if kind != "chunk" or not size.isdecimal() or int(size) > _LONGEST_CHUNK:
             raise SynthesisError("espeak-ng library: its process talks nonsense")
-        pcm = self._out.read(int(size))
+        pcm = self._process.read(int(size))
         if len(pcm) < int(size):
             raise SynthesisError("espeak-ng library: its process died")
         return pcm
 
     def _answer(self) -> tuple[str, str]:
-        assert self._out is not None  # noqa: S101 - a pipe
-        kind, _, rest = (
-            self._out.readline(_LONGEST_ANSWER).decode("ascii", "replace").strip().partition(" ")
-        )
+        line = self._process.read_line().decode("ascii", "replace")
+        kind, _, rest = line.strip().partition(" ")
         return kind, rest

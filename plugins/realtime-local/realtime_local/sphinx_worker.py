@@ -6,7 +6,8 @@ import json
 import os
 import sys
 from contextlib import suppress
-from threading import Event, Lock, Timer
+from functools import partial
+from threading import Lock
 from typing import Any, Final, final
 from weakref import WeakSet
 
@@ -17,6 +18,7 @@ from . import sphinx_process
 from .child_process import ChildProcess
 from .engines import MODEL_RATE_HZ
 from .sphinx_package import model_folder, package_folder
+from .watchdog import Watchdog
 
 __all__ = ["FREE_SPEECH", "GRAMMARS", "SphinxWorker"]
 
@@ -130,32 +132,25 @@ class SphinxWorker:
 
     def _exchange(self, process: ChildProcess, message: bytes, limit_s: float) -> dict[str, Any]:
         """Write, and wait for the answer; after anything but an answer in time the process is no more."""
-        late = Event()
-
-        def give_up() -> None:
-            late.set()
-            process.kill()
-
-        timer = Timer(limit_s, give_up)
-        timer.daemon = True
-        timer.start()
-        line = b""
         try:
-            with suppress(OSError):  # it died: nothing is read
-                process.write(message)
-                line = process.read_line()
-            timer.cancel()
-            timer.join()
-            if late.is_set():
+            with Watchdog(process, limit_s) as watchdog:
+                line = watchdog.wait_for(partial(_answer, process, message))
+            if watchdog.has_bitten:
                 raise _BrokenError(f"gave no answer within {limit_s:.3g} s")
             if not line.endswith(b"\n"):
                 process.stop()
                 raise _BrokenError(f"died with exit code {process.exit_code}")
             return _parsed(line)
         except BaseException:
-            timer.cancel()
             process.stop()
             raise
+
+
+def _answer(process: ChildProcess, message: bytes) -> bytes:
+    with suppress(OSError):  # it died: nothing is read
+        process.write(message)
+        return process.read_line()
+    return b""
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

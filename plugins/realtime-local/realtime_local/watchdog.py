@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from types import TracebackType
-from typing import Final, Self, TypeVar, final
+from typing import Final, Protocol, Self, TypeVar, final
 
-__all__ = ["SILENCE_LIMIT_S", "Watchdog"]
+__all__ = ["SILENCE_LIMIT_S", "Killable", "Watchdog"]
 
 T = TypeVar("T")
 
 SILENCE_LIMIT_S: Final = 10.0
 """How long a speech engine may keep its reader waiting, in seconds."""
+
+
+class Killable(Protocol):
+    """A process."""
+
+    def kill(self) -> None:
+        """End it at once."""
 
 
 @final
@@ -26,12 +32,14 @@ class Watchdog:
 
     Args:
         process: The one that is read from.
+        limit_s: How long a read may take, in seconds; by default `SILENCE_LIMIT_S`.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Killable, limit_s: float | None = None) -> None:
         self._process = process
-        self._limit_s = SILENCE_LIMIT_S
+        self._limit_s = SILENCE_LIMIT_S if limit_s is None else limit_s
         self._waits_since: float | None = None
+        self._lock = Lock()  # who has read does not find the process killed afterwards
         self._over = Event()
         self.has_bitten: bool = False
         """Whether it killed the process."""
@@ -57,12 +65,16 @@ class Watchdog:
         try:
             return read()
         finally:
-            self._waits_since = None
+            with self._lock:
+                self._waits_since = None
 
     def _watch(self) -> None:
-        while not self._over.wait(self._limit_s / 10):
-            since = self._waits_since
-            if since is not None and time.monotonic() - since >= self._limit_s:
-                self.has_bitten = True
-                self._process.kill()
-                return
+        left_s = self._limit_s
+        while not self._over.wait(left_s):
+            with self._lock:
+                since = self._waits_since
+                left_s = self._limit_s - (0.0 if since is None else time.monotonic() - since)
+                if left_s <= 0:
+                    self.has_bitten = True
+                    self._process.kill()
+                    return
