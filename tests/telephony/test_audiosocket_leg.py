@@ -357,6 +357,39 @@ async def test_a_listener_that_stops_takes_no_call_and_close_ends_those_that_are
     assert listener.connections == 0
 
 
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_close_waits_for_no_call_that_does_not_end(
+    stubborn: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("realtime_telephony.audiosocket.CLOSE_LIMIT_S", 0.02)
+    monkeypatch.setattr("realtime_telephony.audiosocket._CANCEL_LIMIT_S", 0.5)
+    up, release = asyncio.Event(), asyncio.Event()
+    cancelled: list[bool] = []
+
+    async def run(leg: AudioSocketLeg) -> None:
+        up.set()
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                if not stubborn:
+                    raise
+
+    listener = AudioSocketListener("127.0.0.1", 0, run)
+    await listener.start()
+    async with AudioSocketCaller(listener.port) as caller:
+        await up.wait()
+        await asyncio.wait_for(listener.close(), 5)
+        await caller.wait_ended()
+        assert cancelled == [True]
+        assert listener.connections == (1 if stubborn else 0)
+        assert ("1 calls do not end" in caplog.text) is stubborn
+        release.set()
+        await listener.close()
+    assert listener.connections == 0
+
+
 async def paced(
     server: Server, run: Callable[[AudioSocketLeg, AudioSocketCaller, Pacer], Awaitable[None]]
 ) -> None:

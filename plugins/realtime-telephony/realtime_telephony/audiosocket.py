@@ -21,6 +21,7 @@ from realtime_telephony.leg import CallInfo, CallLeg, LegCapabilities, LegClosed
 
 __all__ = [
     "AHEAD_MS",
+    "CLOSE_LIMIT_S",
     "FIRST_AUDIO_TIMEOUT_S",
     "UUID_TIMEOUT_S",
     "AudioSocketLeg",
@@ -33,6 +34,8 @@ UUID_TIMEOUT_S: Final = 2.0
 """How long a new connection may take to say which call it is."""
 FIRST_AUDIO_TIMEOUT_S: Final = 1.0
 """How long the first audio is awaited, which tells the rate; a phone that is silent from the start sends none."""
+CLOSE_LIMIT_S: Final = 10.0
+"""How long a call may take to end once the listener was closed; `attach` needs less."""
 
 _CAPABILITIES: Final = LegCapabilities(
     owns_clock=False,
@@ -44,6 +47,7 @@ _CAPABILITIES: Final = LegCapabilities(
     hang_up=True,
 )
 _GOODBYE_S: Final = 1.0
+_CANCEL_LIMIT_S: Final = 3.0  # closing the leg takes two
 _EARLY_S: Final = 0.001
 _FRAMES_A_SECOND: Final = 50
 
@@ -220,12 +224,23 @@ class AudioSocketListener:
             self._server.close()
 
     async def close(self) -> None:
-        """Take no new calls and end those that are up; returns when their tasks are done. Idempotent."""
+        """
+        Take no new calls and end those that are up; returns when their tasks are done. Idempotent.
+
+        A task that takes longer than `CLOSE_LIMIT_S` is cancelled; one that takes as little notice of that is left behind, told
+        of in the log.
+        """
         self.stop_accepting()
         for connection in self._calls.values():
             connection.end(LegClosed("us", "the server stops"))
-        while self._calls:
-            await asyncio.wait(self._calls)
+        if self._calls:
+            await asyncio.wait(list(self._calls), timeout=CLOSE_LIMIT_S)
+        for task in self._calls:
+            task.cancel()
+        if self._calls:
+            await asyncio.wait(list(self._calls), timeout=_CANCEL_LIMIT_S)
+        if self._calls:
+            _log.error("%d calls do not end", len(self._calls))
 
     async def __aenter__(self) -> Self:
         await self.start()
