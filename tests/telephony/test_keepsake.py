@@ -64,7 +64,7 @@ def test_a_disk_that_hangs_holds_up_neither_a_call_nor_the_end_of_the_program(
 ) -> None:
     stuck = tmp_path / "stuck"
     os.mkfifo(stuck)  # opening it waits for the other side
-    ended = subprocess.run(  # noqa: S603 - our own
+    ended = subprocess.run(
         [sys.executable, "-P", "-c", PROGRAM, str(stuck)],
         check=False,
         capture_output=True,

@@ -11,11 +11,11 @@ from typing import Literal, final
 from attrs import field, frozen
 
 from realtime_core.agent import Agent
-from realtime_core.events import AssistantAudio, Event
+from realtime_core.events import AssistantAudio, Event, Interrupted
 from realtime_telephony.call_report import CallReport, EndedBy
-from realtime_telephony.leg import CallInfo, DigitPressed
+from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
 
-__all__ = ["CallRecord", "Latencies", "Refusal", "RefusedCall", "record_of"]
+__all__ = ["CallRecord", "Figures", "Refusal", "RefusedCall", "record_of", "record_of_cut"]
 
 Refusal = Literal["busy", "draining", "no_route"]
 """Why a call was not taken: no place, the server stops, or no route and no default."""
@@ -76,12 +76,13 @@ class CallRecord:
     """
     drops: Mapping[str, int] = field(factory=dict)
     """What was thrown away, by cause, as in `SessionStats.drops`; with `leg_` before it, as in `CallReport.leg_counters`."""
-    stalls: int = 0
-    """How often our pace was lost; the phone heard a gap."""
+    stalls: int | None = 0
+    """How often our pace was lost; the phone heard a gap. `None` of a call that was cut: nobody counted to the end."""
 
     def line(self) -> str:
         """Give the line of the log: words of the form `name=value`."""
         latency = "-" if self.latency_ms is None else f"{self.latency_ms:.0f}"
+        stalls = "-" if self.stalls is None else str(self.stalls)
         drops = ",".join(f"{cause}:{count}" for cause, count in self.drops.items() if count)
         words = [
             f"call leg={_word(self.call.leg)}",
@@ -94,7 +95,7 @@ class CallRecord:
             f"barge_ins={self.barge_ins}",
             f"latency_ms={latency}",
             f"drops={drops or '0'}",
-            f"stalls={self.stalls}",
+            f"stalls={stalls}",
         ]
         if self.ended_by == "network" and self.detail:
             words.append(f"detail={_quoted(self.detail)}")
@@ -104,9 +105,10 @@ class CallRecord:
 
 
 @final
-class Latencies:
+class Figures:
     """
-    Collects how long each answer took; the agent's figures hold the last one only.
+    Collects while a call is up what nobody else keeps: how long each answer took, of which the agent's figures hold the last
+    one only, and the barge-ins, for a call that is cut and has no report.
 
     Args:
         agent: Whose.
@@ -116,9 +118,12 @@ class Latencies:
         self._agent = agent
         self._last: float | None = None
         self._all: list[float] = []
+        self.barge_ins: int = 0
+        """Replies cut so far."""
 
     def take(self, event: Event | DigitPressed) -> None:
         """Look after an event; for `attach`."""
+        self.barge_ins += isinstance(event, Interrupted)
         if not isinstance(event, AssistantAudio):  # they are many, and the figures cost a copy
             self._look()
 
@@ -135,7 +140,7 @@ class Latencies:
 
 
 def record_of(
-    call: CallInfo, route: str, provider: str, report: CallReport, latencies: Latencies
+    call: CallInfo, route: str, provider: str, report: CallReport, figures: Figures
 ) -> CallRecord:
     """Write down a call that `attach` reported."""
     return CallRecord(
@@ -148,10 +153,31 @@ def record_of(
         error=report.error,
         turns=report.stats.turns,
         barge_ins=report.barge_ins,
-        latency_ms=latencies.median_ms(),
-        drops={
-            **report.stats.drops,
-            **{f"leg_{reason}": count for reason, count in report.leg_counters.items()},
-        },
+        latency_ms=figures.median_ms(),
+        drops=_drops(report.stats.drops, report.leg_counters),
         stalls=report.stalls,
     )
+
+
+def record_of_cut(
+    leg: CallLeg, route: str, provider: str, duration_s: float, agent: Agent, figures: Figures
+) -> CallRecord:
+    """Write down a call that was cancelled, as far as it is known."""
+    stats = agent.stats
+    return CallRecord(
+        call=leg.info,
+        route=route,
+        provider=provider,
+        duration_s=duration_s,
+        ended_by="us",
+        detail="cancelled",
+        turns=stats.turns,
+        barge_ins=figures.barge_ins,
+        latency_ms=figures.median_ms(),
+        drops=_drops(stats.drops, leg.counters),
+        stalls=None,
+    )
+
+
+def _drops(agent: Mapping[str, int], leg: Mapping[str, int]) -> dict[str, int]:
+    return {**agent, **{f"leg_{reason}": count for reason, count in leg.items()}}

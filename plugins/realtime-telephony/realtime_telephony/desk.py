@@ -21,10 +21,11 @@ from realtime_telephony.attach import attach, options_for
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.call_record import (
     CallRecord,
-    Latencies,
+    Figures,
     Refusal,
     RefusedCall,
     record_of,
+    record_of_cut,
 )
 from realtime_telephony.call_report import CallReport
 from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
@@ -227,7 +228,7 @@ class Desk:
         leg, route = call.leg, call.route
         control = route.control_for(leg)
         agent = await self._agent(call, control)
-        latencies = Latencies(agent)
+        figures = Figures(agent)
 
         def joined(
             fallback: Path | None, record: Path | None, picture: Path | None
@@ -237,7 +238,7 @@ class Desk:
                 leg,
                 control=control,
                 greeting=route.greeting,
-                on_event=latencies.take,
+                on_event=figures.take,
                 fallback=fallback,
                 record=record,
                 picture=picture,
@@ -245,18 +246,21 @@ class Desk:
 
         record = route.file_for(route.record, leg.info, ".wav")
         picture = route.file_for(route.picture, leg.info, ".svg")
-        report: CallReport | None = None
-        for files in ((route.fallback, record, picture), (route.fallback, None, None)):
-            try:
-                report = await joined(*files)
-                break
-            except (
-                ConfigError
-            ) as error:  # a full disk, a folder that is gone: before the call began
-                _log.error("call %s goes on without files: %s", leg.info.call_id, error)
-        if report is None:
-            report = await joined(None, None, None)
-        return record_of(leg.info, route.name, route.provider, report, latencies)
+        try:
+            report: CallReport | None = None
+            for files in ((route.fallback, record, picture), (route.fallback, None, None)):
+                try:
+                    report = await joined(*files)
+                    break
+                except (
+                    ConfigError
+                ) as error:  # a full disk, a folder that is gone: before the call began
+                    _log.error("call %s goes on without files: %s", leg.info.call_id, error)
+            if report is None:
+                report = await joined(None, None, None)
+        except asyncio.CancelledError:
+            return record_of_cut(leg, route.name, route.provider, call.duration_s, agent, figures)
+        return record_of(leg.info, route.name, route.provider, report, figures)
 
     async def _agent(self, call: RunningCall, control: CallControl) -> Agent:
         """Make the agent; where that fails, one whose start fails, so that the caller hears the fallback."""
