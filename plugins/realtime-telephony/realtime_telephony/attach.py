@@ -104,7 +104,7 @@ async def attach(
         except asyncio.CancelledError:
             await to_the_end(
                 end_each(
-                    leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S
+                    leg.info.logged_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S
                 )
             )
             raise

@@ -18,6 +18,7 @@ from realtime_core.clock import Clock, LoopClock
 from realtime_telephony.audiosocket_connection import AudioSocketConnection
 from realtime_telephony.audiosocket_frames import HangUp, audio_frame, encode
 from realtime_telephony.leg import CallInfo, CallLeg, LegCapabilities, LegClosed, LegEvent
+from realtime_telephony.seldom import Seldom
 
 __all__ = [
     "AHEAD_MS",
@@ -192,6 +193,7 @@ class AudioSocketListener:
         self._on_call = on_call
         self._silent_rate_hz = silent_rate_hz
         self._admits = admits
+        self._full, self._strangers = Seldom(_log), Seldom(_log)
         self._server: asyncio.Server | None = None
         self._calls: dict[asyncio.Task[None], AudioSocketConnection] = {}
         self.refused: int = 0
@@ -251,8 +253,15 @@ class AudioSocketListener:
 
     def _may_connect(self, peer: str) -> bool:
         if len(self._calls) > self._most_connections:
+            self._full.warn(
+                "%d connections are open on the AudioSocket port: further ones are closed",
+                self._most_connections,
+            )
             return False
-        return self._admits is None or self._admits(peer)
+        if self._admits is not None and not self._admits(peer):
+            self._strangers.warn("%s is not among those who may connect", peer or "a peer")
+            return False
+        return True
 
     def _connection(self) -> AudioSocketConnection:
         connection = AudioSocketConnection(self._may_connect)
@@ -287,7 +296,8 @@ class AudioSocketListener:
                 # A second of Asterisk's two is gone, and who takes the call may need another to begin.
                 connection.send(audio_frame(bytes(rate // _FRAMES_A_SECOND * 2), rate))
         closed = connection.inbox.closed
-        if closed is not None:
+        if closed is None:
+            return AudioSocketLeg(connection, connection.call_id.result(), connection.rate.result())
+        if connection.was_let_in:
             _log.warning("no call: %s %s", closed.reason, closed.detail)
-            return None
-        return AudioSocketLeg(connection, connection.call_id.result(), connection.rate.result())
+        return None

@@ -19,7 +19,7 @@ from realtime_telephony.audiosocket_frames import (
     PeerError,
 )
 from realtime_telephony.inbox import Inbox
-from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed
+from realtime_telephony.leg import FASTEST_HZ, CallerAudio, DigitPressed, LegClosed
 
 __all__ = ["AudioSocketConnection"]
 
@@ -36,14 +36,19 @@ _KEEPALIVE: Final = [
 ]
 
 
-def _expect_pcm(message: Audio) -> str | None:
+def _why_not(message: Audio) -> str | None:
     """
-    Look at the first audio of a call for the trap of the channel driver.
+    Look at the first audio of a call: a rate nobody could answer at, and the trap of the channel driver.
 
     `Dial(AudioSocket/...)` without `c(...)` carries the caller's own codec, labelled as PCM all the same: a 20 ms frame is
     then 160 bytes of µ-law where 8 kHz PCM has 320 (seen with 22.10; `chan_audiosocket.c`).
     """
     size, rate = len(message.pcm), message.sample_rate_hz
+    if rate > FASTEST_HZ:
+        return (
+            f"the audio is at {rate} Hz, and an agent takes {FASTEST_HZ} Hz at most: write c(slin48) or less in"
+            " Dial(AudioSocket/...)"
+        )
     if any(size % (rate * 2 * piece // 1000) == 0 for piece in _PIECES_MS):
         return None
     expected = rate * 2 * _FRAME_MS // 1000
@@ -79,6 +84,8 @@ class AudioSocketConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
         self.frames_dropped: int = 0
+        self.was_let_in: bool = True
+        """`False`: `admits` refused it, and has said why."""
 
     @property
     def unknown(self) -> int:
@@ -94,7 +101,8 @@ class AudioSocketConnection(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         peer: str = name[0] if name else ""  # nothing, when it has gone again already
         if self._admits is not None and not self._admits(peer):
-            self.end(LegClosed("protocol", f"{peer} is not among those who may connect"))
+            self.was_let_in = False
+            self.end(LegClosed("protocol", "not let in"))
             return
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -186,7 +194,7 @@ class AudioSocketConnection(asyncio.Protocol):
 
     def _take_audio(self, message: Audio) -> None:
         if not self.rate.done():
-            reason = _expect_pcm(message)
+            reason = _why_not(message)
             if reason is not None:
                 self.end(LegClosed("protocol", reason))
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from statistics import median
 from typing import Literal, final
@@ -14,19 +13,14 @@ from realtime_core.agent import Agent
 from realtime_core.events import AssistantAudio, Event, Interrupted
 from realtime_telephony.call_report import CallReport, EndedBy
 from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
+from realtime_telephony.peer_text import one_word
 
 __all__ = ["CallRecord", "Figures", "Refusal", "RefusedCall", "record_of", "record_of_cut"]
 
 Refusal = Literal["busy", "draining", "no_route"]
 """Why a call was not taken: no place, the server stops, or no route and no default."""
 
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
-_LONGEST_WORD, _LONGEST_TEXT = 80, 200
-
-
-def _word(text: str) -> str:
-    """Make one word of what a peer may have written, so that it cannot forge a line."""
-    return _UNPRINTABLE.sub("_", text)[:_LONGEST_WORD] or "-"
+_LONGEST_TEXT = 200
 
 
 def _quoted(text: str) -> str:
@@ -44,7 +38,7 @@ class RefusedCall:
 
     def line(self) -> str:
         """Give the line of the log."""
-        return f"refused leg={_word(self.call.leg)} id={_word(self.call.call_id)} why={self.why}"
+        return f"refused leg={one_word(self.call.leg)} id={self.call.logged_id} why={self.why}"
 
 
 @frozen(kw_only=True)
@@ -85,10 +79,10 @@ class CallRecord:
         stalls = "-" if self.stalls is None else str(self.stalls)
         drops = ",".join(f"{cause}:{count}" for cause, count in self.drops.items() if count)
         words = [
-            f"call leg={_word(self.call.leg)}",
-            f"id={_word(self.call.call_id)}",
-            f"route={_word(self.route)}",
-            f"provider={_word(self.provider)}",
+            f"call leg={one_word(self.call.leg)}",
+            f"id={self.call.logged_id}",
+            f"route={one_word(self.route)}",
+            f"provider={one_word(self.provider)}",
             f"duration_s={self.duration_s:.1f}",
             f"ended_by={self.ended_by}",
             f"turns={self.turns}",
