@@ -148,6 +148,7 @@ async def test_a_reset_is_how_asterisk_hangs_up_with_audio_unread(server: Server
         (b"\x10\xff\xfe", "protocol", "at most"),
         (b"\x42\x00\x00" * 11, "protocol", "unknown"),
         (b"\x12\x00\x02ab", "protocol", "8000 Hz"),
+        (b"\x17\x00\x02ab", "protocol", "c(slin48)"),
     ],
 )
 async def test_what_breaks_the_format_ends_the_call_with_its_reason(

@@ -36,19 +36,14 @@ _KEEPALIVE: Final = [
 ]
 
 
-def _why_not(message: Audio) -> str | None:
+def _expect_pcm(message: Audio) -> str | None:
     """
-    Look at the first audio of a call: a rate nobody could answer at, and the trap of the channel driver.
+    Look at the first audio of a call for the trap of the channel driver.
 
     `Dial(AudioSocket/...)` without `c(...)` carries the caller's own codec, labelled as PCM all the same: a 20 ms frame is
     then 160 bytes of µ-law where 8 kHz PCM has 320 (seen with 22.10; `chan_audiosocket.c`).
     """
     size, rate = len(message.pcm), message.sample_rate_hz
-    if rate > FASTEST_HZ:
-        return (
-            f"the audio is at {rate} Hz, and an agent takes {FASTEST_HZ} Hz at most: write c(slin48) or less in"
-            " Dial(AudioSocket/...)"
-        )
     if any(size % (rate * 2 * piece // 1000) == 0 for piece in _PIECES_MS):
         return None
     expected = rate * 2 * _FRAME_MS // 1000
@@ -193,8 +188,17 @@ class AudioSocketConnection(asyncio.Protocol):
                 self.end(LegClosed("protocol", message.reason))
 
     def _take_audio(self, message: Audio) -> None:
+        if message.sample_rate_hz > FASTEST_HZ:
+            self.end(
+                LegClosed(
+                    "protocol",
+                    f"the audio is at {message.sample_rate_hz} Hz, and an agent takes {FASTEST_HZ} Hz at most: write c(slin48) or"
+                    " less in Dial(AudioSocket/...)",
+                )
+            )
+            return
         if not self.rate.done():
-            reason = _why_not(message)
+            reason = _expect_pcm(message)
             if reason is not None:
                 self.end(LegClosed("protocol", reason))
                 return

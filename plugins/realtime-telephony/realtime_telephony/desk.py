@@ -252,9 +252,8 @@ class Desk:
                 try:
                     report = await joined(*files)
                     break
-                except (
-                    ConfigError
-                ) as error:  # a full disk, a folder that is gone: before the call began
+                except ConfigError as error:
+                    # A full disk, a folder that is gone: before the call began.
                     _log.error("call %s goes on without files: %s", leg.info.logged_id, error)
             if report is None:
                 report = await joined(None, None, None)
