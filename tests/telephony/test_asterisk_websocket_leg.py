@@ -155,6 +155,22 @@ async def test_digits_and_pings_and_unknown_text_do_what_they_should(
         assert [await leg.receive() for _ in range(2)] == [DigitPressed("5"), DigitPressed("#")]
 
 
+async def test_what_asterisk_writes_cannot_forge_a_line_of_the_log(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = WebSocketChannel(server.port)
+    channel.channel_id = "1\n2 call"
+    async with channel:
+        leg = await server.leg()
+        assert leg.info.call_id == "1\n2 call"
+        channel.event("ERROR", error_text="no\nsuch \x1b[2Jthing" + "!" * 300)
+        channel.press("5")
+        assert await leg.receive() == DigitPressed("5")
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told.startswith("call 1_2_call: Asterisk: no\\nsuch \\x1b[2Jthing!!!")
+    assert len(told) < 250
+
+
 async def test_any_sizes_of_audio_join_without_a_seam(server: Server) -> None:
     async with WebSocketChannel(server.port) as channel:
         leg = await server.leg()
@@ -443,6 +459,17 @@ async def test_a_format_that_cannot_be_carried_is_refused_with_what_to_do(
         await channel.wait_ended()
         assert channel.closed_with == 1003
     assert "c(slin16)" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["slin96", "slin192"])
+async def test_a_rate_no_agent_takes_is_refused_with_what_to_do(
+    server: Server, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with WebSocketChannel(server.port, audio_format=name) as channel:
+        await channel.wait_ended()
+        assert channel.closed_with == 1003
+    assert f"the channel's format is '{name}'" in caplog.text
+    assert "c(slin48)" in caplog.text
 
 
 @pytest.mark.parametrize("frame_bytes", [-5, 1, 319, 641, 10**12])

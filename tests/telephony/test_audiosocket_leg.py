@@ -10,9 +10,10 @@ from realtime_core.testing import ManualClock
 from realtime_telephony import audiosocket
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
 from realtime_telephony.audiosocket_frames import RATES_HZ, Digit, HangUp, PeerError, encode
-from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed, LegEvent
+from realtime_telephony.leg import FASTEST_HZ, CallerAudio, DigitPressed, LegClosed, LegEvent
 from realtime_telephony.pacer import Pacer
 from tests.telephony.fakes.asterisk import AudioSocketCaller
+from tests.telephony.kit import until
 
 FRAME = bytes(range(160)) * 2
 
@@ -56,7 +57,7 @@ async def events(leg: AudioSocketLeg) -> list[LegEvent]:
     return found
 
 
-@pytest.mark.parametrize("rate", sorted(RATES_HZ.values()))
+@pytest.mark.parametrize("rate", sorted(rate for rate in RATES_HZ.values() if rate <= FASTEST_HZ))
 async def test_every_rate_carries_audio_both_ways(server: Server, rate: int) -> None:
     frame = bytes(range(4)) * (rate // 100)
     async with AudioSocketCaller(server.port, sample_rate_hz=rate) as caller:
@@ -147,6 +148,7 @@ async def test_a_reset_is_how_asterisk_hangs_up_with_audio_unread(server: Server
         (b"\x10\xff\xfe", "protocol", "at most"),
         (b"\x42\x00\x00" * 11, "protocol", "unknown"),
         (b"\x12\x00\x02ab", "protocol", "8000 Hz"),
+        (b"\x17\x00\x02ab", "protocol", "c(slin48)"),
     ],
 )
 async def test_what_breaks_the_format_ends_the_call_with_its_reason(
@@ -183,6 +185,17 @@ async def test_mu_law_labelled_as_pcm_is_refused_with_what_to_do(
     assert "c(slin16)" in caplog.text
     assert server.legs.empty()
     assert server.listener.refused == 1
+
+
+@pytest.mark.parametrize("rate", [96_000, 192_000])
+async def test_a_rate_no_agent_takes_is_refused_with_what_to_do(
+    server: Server, rate: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with AudioSocketCaller(server.port, sample_rate_hz=rate) as caller:
+        await caller.wait_ended()
+        assert not caller.frames
+    assert f"the audio is at {rate} Hz" in caplog.text
+    assert "c(slin48)" in caplog.text
 
 
 async def test_a_phone_that_packs_30_ms_is_welcome(server: Server) -> None:
@@ -268,14 +281,14 @@ async def test_drained_ends_with_the_call(server: Server) -> None:
 async def test_frames_for_an_asterisk_that_does_not_read_are_dropped_and_then_the_call_ends(
     server: Server,
 ) -> None:
-    async with AudioSocketCaller(server.port, sample_rate_hz=192_000) as caller:
+    async with AudioSocketCaller(server.port, sample_rate_hz=48_000) as caller:
         leg = await server.leg()
         assert caller._reader is not None
         caller._reader.cancel()
         caller._writer.transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport reads too
-        frame = bytes(7680)
+        frame = bytes(1920)
         played = 0
-        while played < 3000:
+        while played < 12_000:
             played += 1
             leg.play(frame)
             if leg._connection.inbox.closed is not None:
@@ -286,7 +299,7 @@ async def test_frames_for_an_asterisk_that_does_not_read_are_dropped_and_then_th
         assert leg.frames_dropped == 101
         assert leg.counters == {"unread_by_asterisk": 101}
         # Of what was dropped the time is over too, up to the frame at which we gave up.
-        assert leg.played_samples() == (played - 1) * 3840 < 3000 * 3840
+        assert leg.played_samples() == (played - 1) * 960 < 12_000 * 960
 
 
 async def test_what_comes_after_the_end_in_one_piece_is_not_heard(server: Server) -> None:
@@ -308,13 +321,13 @@ async def test_a_goodbye_to_an_asterisk_that_does_not_read_is_bounded(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audiosocket, "_GOODBYE_S", 0.01)
-    async with AudioSocketCaller(server.port, sample_rate_hz=192_000) as caller:
+    async with AudioSocketCaller(server.port, sample_rate_hz=48_000) as caller:
         leg = await server.leg()
         assert caller._reader is not None
         caller._reader.cancel()
         caller._writer.transport.pause_reading()  # type: ignore[attr-defined] # as above
         while not leg.frames_dropped:
-            leg.play(bytes(7680))
+            leg.play(bytes(1920))
         await leg.hang_up()
         assert leg._connection.gone.done()
 
@@ -357,6 +370,39 @@ async def test_a_listener_that_stops_takes_no_call_and_close_ends_those_that_are
     assert listener.connections == 0
 
 
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_close_waits_for_no_call_that_does_not_end(
+    stubborn: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("realtime_telephony.audiosocket.CLOSE_LIMIT_S", 0.02)
+    monkeypatch.setattr("realtime_telephony.audiosocket._CANCEL_LIMIT_S", 0.5)
+    up, release = asyncio.Event(), asyncio.Event()
+    cancelled: list[bool] = []
+
+    async def run(leg: AudioSocketLeg) -> None:
+        up.set()
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                if not stubborn:
+                    raise
+
+    listener = AudioSocketListener("127.0.0.1", 0, run)
+    await listener.start()
+    async with AudioSocketCaller(listener.port) as caller:
+        await up.wait()
+        await asyncio.wait_for(listener.close(), 5)
+        await caller.wait_ended()
+        assert cancelled == [True]
+        assert listener.connections == (1 if stubborn else 0)
+        assert ("1 calls do not end" in caplog.text) is stubborn
+        release.set()
+        await listener.close()
+    assert listener.connections == 0
+
+
 async def paced(
     server: Server, run: Callable[[AudioSocketLeg, AudioSocketCaller, Pacer], Awaitable[None]]
 ) -> None:
@@ -376,7 +422,9 @@ async def test_a_pacer_keeps_silence_flowing(server: Server) -> None:
     await paced(server, run)
 
 
-async def test_connections_beyond_the_bound_are_closed_unread() -> None:
+async def test_connections_beyond_the_bound_are_closed_unread_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     over = asyncio.Event()
 
     async def wait(leg: audiosocket.AudioSocketLeg) -> None:
@@ -386,9 +434,31 @@ async def test_connections_beyond_the_bound_are_closed_unread() -> None:
         "127.0.0.1", 0, wait, most_connections=1
     ) as listener:
         first = await asyncio.open_connection("127.0.0.1", listener.port)
-        second = await asyncio.open_connection("127.0.0.1", listener.port)
-        assert await second[0].read() == b""
-        assert listener.connections >= 1
-        over.set()
-        for _, writer in (first, second):
+        await until(lambda: listener.connections == 1)
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            assert await reader.read() == b""
             writer.close()
+        assert listener.connections >= 1
+        await until(lambda: listener.refused == 3)
+        over.set()
+        first[1].close()
+    told = [record.getMessage() for record in caplog.records if "closed" in record.getMessage()]
+    assert told == ["1 connections are open on the AudioSocket port: further ones are closed"]
+    assert "not among those" not in caplog.text
+    assert "not let in" not in caplog.text
+
+
+async def test_strangers_are_closed_unread_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def never(leg: AudioSocketLeg) -> None:
+        raise AssertionError("a call")
+
+    async with AudioSocketListener("127.0.0.1", 0, never, admits=lambda peer: False) as listener:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            assert await reader.read() == b""
+            writer.close()
+        await until(lambda: listener.refused == 3)
+    assert [record.getMessage() for record in caplog.records] == [
+        "127.0.0.1 is not among those who may connect"
+    ]

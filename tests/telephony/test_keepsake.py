@@ -1,10 +1,15 @@
-"""Where things are in a recording."""
+"""Where things are in a recording, and what happens when the disk hangs."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import wave
 from array import array
 from pathlib import Path
+
+import pytest
 
 from realtime_core.testing import ManualClock
 from realtime_telephony.keepsake import Keepsake
@@ -27,3 +32,47 @@ async def test_a_standstill_of_ours_is_no_hole_in_the_recording(tmp_path: Path) 
         both = array("h", file.readframes(file.getnframes()))
     assert both[0::2].tobytes() == pcm(600)
     assert both[1::2].tobytes() == bytes(len(pcm(200))) + pcm(400)
+
+
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from realtime_core import ConfigError, new_agent_from_credential
+from realtime_telephony import attach, keepsake, options_for
+
+async def main(stuck):
+    leg = SimpleNamespace(sample_rate_hz=8000)
+    credential = {"provider": "openai", "apiKey": "sk-test"}
+    for given in ("fallback", "record"):
+        agent = new_agent_from_credential(credential, options_for(leg))
+        try:
+            await attach(agent, leg, **{given: stuck})
+        except ConfigError as error:
+            print(error)
+
+sys.modules["realtime_telephony.attach"].FALLBACK_LIMIT_S = keepsake.OPEN_LIMIT_S = 0.1
+keepsake.StereoRecording = lambda path, rate_hz: path.open()
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file whose opening hangs")
+def test_a_disk_that_hangs_holds_up_neither_a_call_nor_the_end_of_the_program(
+    tmp_path: Path,
+) -> None:
+    stuck = tmp_path / "stuck"
+    os.mkfifo(stuck)  # opening it waits for the other side
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", PROGRAM, str(stuck)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.stdout.splitlines() == [
+        f"fallback: {stuck} could not be read within 0.1 s",
+        f"record: {stuck} could not be opened within 0.1 s",
+    ], ended.stderr
+    assert ended.returncode == 0, ended.stderr

@@ -391,11 +391,11 @@ async def test_a_complaint_of_telnyx_is_logged_and_the_call_goes_on(
 ) -> None:
     vendor = FakeTelnyx()
     async with call(vendor) as (leg, _):
-        complaint = {"code": 100003, "title": "malformed_frame", "detail": "no"}
+        complaint = {"code": 100003, "title": "malformed_frame", "detail": "no\nway"}
         await vendor.send(vendor.envelope("error", payload=complaint))
         await vendor.press("1")
         assert await leg.receive() == DigitPressed("1")
-        assert "100003 malformed_frame" in caplog.text
+        assert "100003 malformed_frame no\\nway" in caplog.text
 
 
 async def test_cancelling_receive_loses_nothing(any_vendor: FakeVendor) -> None:

@@ -25,7 +25,7 @@ from realtime_core import (
 from realtime_core.clock import LoopClock
 from realtime_core.errors import UnsupportedError
 from realtime_telephony import CallControl, CallReport, attach, bridge, line
-from realtime_telephony.call_record import Latencies, record_of
+from realtime_telephony.call_record import Figures, record_of
 from realtime_telephony.leg import CallerAudio, LegClosed, LegEvent
 from realtime_telephony.tidying import to_the_end
 from tests.telephony.kit import (
@@ -428,7 +428,7 @@ async def test_what_went_missing_is_in_the_report_and_in_the_line_of_the_log(
         on_event=lambda event: leg.say(LegClosed("caller")) if event is OVER else None,
     )
     assert report.leg_counters == {"lost_mark": 2, "unsaid_ms": 600}
-    record = record_of(leg.info, "shop", "stub", report, Latencies(agent))
+    record = record_of(leg.info, "shop", "stub", report, Figures(agent))
     assert "drops=leg_lost_mark:2,leg_unsaid_ms:600" in record.line()
 
 

@@ -405,6 +405,48 @@ def test_check_looks_at_files_and_folders(tmp_path: Path) -> None:
         assert says in refused_by_check(with_route(line), tmp_path)
 
 
+PLIVO = "[server.plivo]\nauth_id_env = 'SID'\nauth_token_env = 'TOKEN'\n"
+TELNYX = "[server.telnyx]\napi_key_env = 'TOKEN'\n"
+URL = "https://example.com/dial.xml"
+
+
+@pytest.mark.parametrize(
+    ("vendors", "conditions", "target", "says"),
+    [
+        (PLIVO, "leg = 'plivo'", "+15550100", "for calls on plivo expected the https URL"),
+        (PLIVO, "leg = 'plivo'", "https://[", "for calls on plivo expected the https URL"),
+        (PLIVO + TELNYX, "leg = ['telnyx', 'plivo']", "+15550100", "for calls on plivo"),
+        (PLIVO + TELNYX, "leg = ['telnyx', 'plivo']", URL, "for calls on telnyx expected a number"),
+        (TELNYX, "leg = 'telnyx'", "the boss", "for calls on telnyx expected a number"),
+        (PLIVO, "dialled = '100'", "+15550100", "for calls on plivo"),  # nobody else transfers
+        (PLIVO + TELNYX, "dialled = '100'", "the boss", "for calls on telnyx"),
+    ],
+)
+def test_check_finds_a_target_that_the_vendor_cannot_take(
+    vendors: str, conditions: str, target: str, says: str
+) -> None:
+    route = f"[[route]]\n{conditions}\n{INLINE}"
+    problem = refused_by_check(SERVER + vendors + route + f"transfer = {{ sales = '{target}' }}\n")
+    assert f"route[1].transfer.sales: {says}" in problem
+    assert target not in problem
+
+
+@pytest.mark.parametrize(
+    ("vendors", "conditions", "target"),
+    [
+        (PLIVO, "leg = 'plivo'", URL),
+        (TELNYX, "leg = 'telnyx'", "+15550100"),
+        (PLIVO + TELNYX, "dialled = '100'", "+15550100"),  # right on one of them
+        (PLIVO, "leg = 'asterisk'", "+15550100"),  # not offered there
+        (PLIVO, "uuid = '1*'", "+15550100"),
+        ("", "leg = 'plivo'", "+15550100"),  # without an account there is no transfer
+    ],
+)
+def test_check_takes_a_target_that_may_be_right(vendors: str, conditions: str, target: str) -> None:
+    route = f"[[route]]\n{conditions}\n{INLINE}"
+    read(SERVER + vendors + route + f"transfer = {{ sales = '{target}' }}\n").check()
+
+
 def test_check_looks_whether_a_folder_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from realtime_core import (
     Agent,
     AgentClosedError,
     Event,
+    Interrupted,
     Options,
     RealtimeError,
     SessionStats,
@@ -31,7 +32,7 @@ from realtime_core.errors import ConfigError
 from realtime_core.testing import LoopbackDouble
 from realtime_core.testing.speech import silence, speech_like
 from realtime_telephony import CallControl, CallInfo, CallLeg, CallReport, DigitPressed
-from realtime_telephony.call_record import CallRecord, Latencies, RefusedCall
+from realtime_telephony.call_record import CallRecord, Figures, RefusedCall
 from realtime_telephony.desk import Attach, Desk
 from realtime_telephony.leg import LegClosed
 from realtime_telephony.media_signature import twilio_signature
@@ -771,6 +772,24 @@ async def test_providers_are_described_once_and_off_the_loop(
     assert openai["credential_schema"]["properties"]["apiKey"]["writeOnly"] is True
 
 
+async def test_a_provider_that_hangs_in_its_import_holds_up_neither_asker_nor_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forever = threading.Event()
+    monkeypatch.setattr("realtime_telephony.introspection.describe_providers", forever.wait)
+    monkeypatch.setattr("realtime_telephony.introspection.DESCRIBE_LIMIT_S", 0.05)
+    try:
+        async with asyncio.timeout(10), served() as ours:
+            for _ in range(2):
+                status, said = await ours.get("/api/tenant/voice/providers")
+                assert (status, said) == (
+                    503,
+                    {"error": "a provider does not let itself be imported"},
+                )
+    finally:
+        forever.set()
+
+
 # With the real attach
 
 
@@ -814,6 +833,32 @@ async def test_a_call_is_answered_and_written_down(
     assert record.turns == 1
     assert f"latency_ms={record.latency_ms:.0f} " in record.line()
     assert sorted(Path(name).suffix for name in os.listdir(tmp_path)) == [".svg", ".wav"]
+
+
+async def test_the_line_of_a_call_cut_by_a_second_signal_has_its_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records: list[CallRecord | RefusedCall] = []
+    async with LoopbackDouble("openai_ga") as vendor:
+        rules = routing(routes=loopback(vendor, monkeypatch))
+        await asyncio.to_thread(rules.check)
+        async with CallServer(rules, on_record=records.append) as server:
+            assert server.audiosocket_port is not None
+            async with AudioSocketCaller(server.audiosocket_port, uuid=UUID_1) as caller:
+                await eventually(lambda: bool(caller.heard))
+                caller.send_raw(bytes.fromhex("05000100"))  # of a type nobody knows
+                for audio in (speech_like(500, 8000), silence(900, 8000)):
+                    for at in range(0, len(audio), 320):
+                        caller.say(audio[at : at + 320])
+                await caller.wait_for(lambda: len(bytes(caller.heard).strip(b"\0")) > 3200, 10)
+                server.end_now()
+                await eventually(lambda: len(records) == 1)
+                await caller.wait_ended()
+    (record,) = of_calls(records)
+    assert (record.ended_by, record.detail, record.turns) == ("us", "cancelled", 1)
+    assert record.latency_ms is not None
+    assert record.drops["leg_unknown_type"] == 1
+    assert record.line().endswith(" stalls=-")
 
 
 async def test_a_caller_hears_the_fallback_when_no_agent_can_be_made() -> None:
@@ -942,6 +987,17 @@ def test_a_line_says_the_figures_and_nothing_a_peer_could_forge() -> None:
     assert refused.line() == "refused leg=media id=- why=busy"
 
 
+def test_barge_ins_are_counted_as_they_come() -> None:
+    figures = Figures(StubAgent())
+    for event in (
+        UserSpeechEnded(vendor="stub", item_id="1", at_ms=1),
+        Interrupted(vendor="stub"),
+        Interrupted(vendor="stub"),
+    ):
+        figures.take(event)
+    assert figures.barge_ins == 2
+
+
 def test_the_latency_is_the_median_of_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = StubAgent()
     figures = iter([None, 500.0, 500.0, 900.0, 700.0, 700.0])
@@ -949,9 +1005,9 @@ def test_the_latency_is_the_median_of_the_answers(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         StubAgent, "stats", property(lambda _: SessionStats(last_playout_latency_ms=now[0]))
     )
-    latencies = Latencies(agent)
-    assert latencies.median_ms() is None
+    figures_so_far = Figures(agent)
+    assert figures_so_far.median_ms() is None
     for figure in figures:
         now[0] = figure
-        latencies.take(UserSpeechEnded(vendor="stub", item_id="1", at_ms=1))
-    assert latencies.median_ms() == 700.0
+        figures_so_far.take(UserSpeechEnded(vendor="stub", item_id="1", at_ms=1))
+    assert figures_so_far.median_ms() == 700.0

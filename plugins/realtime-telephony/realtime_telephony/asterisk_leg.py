@@ -40,6 +40,7 @@ from realtime_telephony.leg import (
     LegClosed,
     LegEvent,
 )
+from realtime_telephony.peer_text import one_line
 
 __all__ = [
     "AHEAD_MS",
@@ -190,7 +191,7 @@ class AsteriskWebSocketLeg(CallLeg):
         if late:
             self._queue.abandon()
             limit_s = _STATUS_TIMEOUT_S + _CATCH_UP_S
-            _log.warning("call %s: no STATUS within %g s", self.info.call_id, limit_s)
+            _log.warning("call %s: no STATUS within %g s", self.info.logged_id, limit_s)
         return self.played_samples()
 
     async def drained(self, timeout_s: float) -> bool:
@@ -274,7 +275,7 @@ class AsteriskWebSocketLeg(CallLeg):
         try:
             await self._read_to_the_end()
         except Exception:  # noqa: BLE001 - a call that is read no more must not stay up
-            _log.exception("call %s: a message could not be taken", self.info.call_id)
+            _log.exception("call %s: a message could not be taken", self.info.logged_id)
             self._break("a message could not be taken")
 
     async def _read_to_the_end(self) -> None:
@@ -317,11 +318,11 @@ class AsteriskWebSocketLeg(CallLeg):
             case DtmfEnd():
                 self._inbox.put(DigitPressed(event.digit))
             case MediaError():
-                _log.error("call %s: Asterisk: %s", self.info.call_id, event.text)
+                _log.error("call %s: Asterisk: %s", self.info.logged_id, one_line(event.text))
             case MediaStart():
                 self._break("a second MEDIA_START")
             case Ignored():
-                _log.debug("call %s: ignored text: %s", self.info.call_id, event.reason)
+                _log.debug("call %s: ignored text: %s", self.info.logged_id, event.reason)
             case _:  # QUEUE_DRAINED, which nobody asked for
                 pass
 

@@ -18,6 +18,7 @@ __all__ = [
     "MAX_BINARY_BYTES",
     "MAX_TEXT_BYTES",
     "SAMPLE_RATES_HZ",
+    "TOO_FAST",
     "BufferingCompleted",
     "Command",
     "ControlFormat",
@@ -49,12 +50,12 @@ SAMPLE_RATES_HZ: Final[Mapping[str, int]] = {
     "slin32": 32_000,
     "slin44": 44_100,
     "slin48": 48_000,
-    "slin96": 96_000,
-    "slin192": 192_000,
     "ulaw": 8_000,
     "alaw": 8_000,
 }
 """Formats of MEDIA_START that a leg can carry."""
+TOO_FAST: Final = frozenset({"slin96", "slin192"})
+"""Formats beyond `FASTEST_HZ`."""
 
 ControlFormat = Literal["json", "plain-text"]
 """As in the dialplan's `f(...)`."""

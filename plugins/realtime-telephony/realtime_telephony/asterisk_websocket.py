@@ -25,11 +25,12 @@ from realtime_telephony.asterisk_leg import (
 )
 from realtime_telephony.asterisk_media import (
     SAMPLE_RATES_HZ,
+    TOO_FAST,
     MediaStart,
     control_format,
     parse_event,
 )
-from realtime_telephony.leg import CallInfo
+from realtime_telephony.leg import FASTEST_HZ, CallInfo
 
 __all__ = [
     "START_TIMEOUT_S",
@@ -99,6 +100,12 @@ async def asterisk_call(
     start = parse_event(text)
     if not isinstance(start, MediaStart) or not isinstance(transport, asyncio.WriteTransport):
         raise await _refusal(socket, "expected MEDIA_START first: not Asterisk's WebSocket channel")
+    if start.format in TOO_FAST:
+        raise await _refusal(
+            socket,
+            f"the channel's format is {start.format!r}, and an agent takes {FASTEST_HZ} Hz at most: write c(slin48) or less in"
+            " Dial(WebSocket/...)",
+        )
     if start.format not in SAMPLE_RATES_HZ:
         raise await _refusal(
             socket,
@@ -152,7 +159,7 @@ def asterisk_handler(
         try:
             await on_call(leg)
         except Exception:  # noqa: BLE001 - one call never disturbs another
-            _log.exception("call %s failed", leg.info.call_id)
+            _log.exception("call %s failed", leg.info.logged_id)
         finally:
             await leg.close()
         return leg.response

@@ -20,9 +20,13 @@ from realtime_telephony.call_report import CallReport
 from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.keepsake import Keepsake
 from realtime_telephony.leg import CallLeg, DigitPressed
+from realtime_telephony.making import Making
 from realtime_telephony.tidying import end_each, to_the_end
 
-__all__ = ["attach", "options_for"]
+__all__ = ["FALLBACK_LIMIT_S", "attach", "options_for"]
+
+FALLBACK_LIMIT_S = 5.0
+"""How long reading the fallback may take, in seconds."""
 
 
 def options_for(leg: CallLeg, options: Options | None = None) -> Options:
@@ -95,12 +99,12 @@ async def attach(
     with nullcontext() if control is None else control.in_use():
         keepsake = Keepsake(agent, rate, record=record, picture=picture, clock=clock)
         try:
-            apology = await asyncio.to_thread(fallback_audio, fallback, rate)
+            apology = await _read_fallback(fallback, rate)
             await keepsake.open()
         except asyncio.CancelledError:
             await to_the_end(
                 end_each(
-                    leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S
+                    leg.info.logged_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S
                 )
             )
             raise
@@ -120,3 +124,12 @@ async def attach(
             return report
         finally:
             await to_the_end(keepsake.finish())
+
+
+async def _read_fallback(path: Path | None, rate_hz: int) -> bytes:
+    try:
+        return await Making(1).run(lambda: fallback_audio(path, rate_hz), FALLBACK_LIMIT_S)
+    except TimeoutError:
+        raise ConfigError(
+            f"fallback: {path or 'the shipped apology'} could not be read within {FALLBACK_LIMIT_S:g} s"
+        ) from None

@@ -18,9 +18,11 @@ from realtime_core.clock import Clock, LoopClock
 from realtime_telephony.audiosocket_connection import AudioSocketConnection
 from realtime_telephony.audiosocket_frames import HangUp, audio_frame, encode
 from realtime_telephony.leg import CallInfo, CallLeg, LegCapabilities, LegClosed, LegEvent
+from realtime_telephony.seldom import Seldom
 
 __all__ = [
     "AHEAD_MS",
+    "CLOSE_LIMIT_S",
     "FIRST_AUDIO_TIMEOUT_S",
     "UUID_TIMEOUT_S",
     "AudioSocketLeg",
@@ -33,6 +35,8 @@ UUID_TIMEOUT_S: Final = 2.0
 """How long a new connection may take to say which call it is."""
 FIRST_AUDIO_TIMEOUT_S: Final = 1.0
 """How long the first audio is awaited, which tells the rate; a phone that is silent from the start sends none."""
+CLOSE_LIMIT_S: Final = 10.0
+"""How long a call may take to end once the listener was closed; `attach` needs less."""
 
 _CAPABILITIES: Final = LegCapabilities(
     owns_clock=False,
@@ -44,6 +48,7 @@ _CAPABILITIES: Final = LegCapabilities(
     hang_up=True,
 )
 _GOODBYE_S: Final = 1.0
+_CANCEL_LIMIT_S: Final = 3.0  # closing the leg takes two
 _EARLY_S: Final = 0.001
 _FRAMES_A_SECOND: Final = 50
 
@@ -188,6 +193,7 @@ class AudioSocketListener:
         self._on_call = on_call
         self._silent_rate_hz = silent_rate_hz
         self._admits = admits
+        self._full, self._strangers = Seldom(_log), Seldom(_log)
         self._server: asyncio.Server | None = None
         self._calls: dict[asyncio.Task[None], AudioSocketConnection] = {}
         self.refused: int = 0
@@ -220,12 +226,23 @@ class AudioSocketListener:
             self._server.close()
 
     async def close(self) -> None:
-        """Take no new calls and end those that are up; returns when their tasks are done. Idempotent."""
+        """
+        Take no new calls and end those that are up; returns when their tasks are done. Idempotent.
+
+        A task that takes longer than `CLOSE_LIMIT_S` is cancelled; one that takes as little notice of that is left behind, told
+        of in the log.
+        """
         self.stop_accepting()
         for connection in self._calls.values():
             connection.end(LegClosed("us", "the server stops"))
-        while self._calls:
-            await asyncio.wait(self._calls)
+        if self._calls:
+            await asyncio.wait(list(self._calls), timeout=CLOSE_LIMIT_S)
+        for task in self._calls:
+            task.cancel()
+        if self._calls:
+            await asyncio.wait(list(self._calls), timeout=_CANCEL_LIMIT_S)
+        if self._calls:
+            _log.error("%d calls do not end", len(self._calls))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -236,8 +253,15 @@ class AudioSocketListener:
 
     def _may_connect(self, peer: str) -> bool:
         if len(self._calls) > self._most_connections:
+            self._full.warn(
+                "%d connections are open on the AudioSocket port: further ones are closed",
+                self._most_connections,
+            )
             return False
-        return self._admits is None or self._admits(peer)
+        if self._admits is not None and not self._admits(peer):
+            self._strangers.warn("%s is not among those who may connect", peer or "a peer")
+            return False
+        return True
 
     def _connection(self) -> AudioSocketConnection:
         connection = AudioSocketConnection(self._may_connect)
@@ -272,7 +296,8 @@ class AudioSocketListener:
                 # A second of Asterisk's two is gone, and who takes the call may need another to begin.
                 connection.send(audio_frame(bytes(rate // _FRAMES_A_SECOND * 2), rate))
         closed = connection.inbox.closed
-        if closed is not None:
+        if closed is None:
+            return AudioSocketLeg(connection, connection.call_id.result(), connection.rate.result())
+        if connection.was_let_in:
             _log.warning("no call: %s %s", closed.reason, closed.detail)
-            return None
-        return AudioSocketLeg(connection, connection.call_id.result(), connection.rate.result())
+        return None

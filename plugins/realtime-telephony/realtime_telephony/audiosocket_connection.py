@@ -19,7 +19,7 @@ from realtime_telephony.audiosocket_frames import (
     PeerError,
 )
 from realtime_telephony.inbox import Inbox
-from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed
+from realtime_telephony.leg import FASTEST_HZ, CallerAudio, DigitPressed, LegClosed
 
 __all__ = ["AudioSocketConnection"]
 
@@ -79,6 +79,8 @@ class AudioSocketConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
         self.frames_dropped: int = 0
+        self.was_let_in: bool = True
+        """`False`: `admits` refused it, and has said why."""
 
     @property
     def unknown(self) -> int:
@@ -94,7 +96,8 @@ class AudioSocketConnection(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         peer: str = name[0] if name else ""  # nothing, when it has gone again already
         if self._admits is not None and not self._admits(peer):
-            self.end(LegClosed("protocol", f"{peer} is not among those who may connect"))
+            self.was_let_in = False
+            self.end(LegClosed("protocol", "not let in"))
             return
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -185,6 +188,15 @@ class AudioSocketConnection(asyncio.Protocol):
                 self.end(LegClosed("protocol", message.reason))
 
     def _take_audio(self, message: Audio) -> None:
+        if message.sample_rate_hz > FASTEST_HZ:
+            self.end(
+                LegClosed(
+                    "protocol",
+                    f"the audio is at {message.sample_rate_hz} Hz, and an agent takes {FASTEST_HZ} Hz at most: write c(slin48) or"
+                    " less in Dial(AudioSocket/...)",
+                )
+            )
+            return
         if not self.rate.done():
             reason = _expect_pcm(message)
             if reason is not None:

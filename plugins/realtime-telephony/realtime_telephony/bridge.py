@@ -69,7 +69,7 @@ class Bridge:
         self._agent = agent
         self._leg = leg
         self._greeting = greeting
-        self._listener = Listener(on_event, leg.info.call_id)
+        self._listener = Listener(on_event, leg.info.logged_id)
         self._fallback = fallback
         self._keepsake = keepsake
         self._clock = clock
@@ -131,7 +131,9 @@ class Bridge:
         leg, agent = self._leg, self._agent
         await asyncio.wait(tasks, timeout=CLOSE_LIMIT_S)
         await self._line.stop()
-        await end_each(leg.info.call_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S)
+        await end_each(
+            leg.info.logged_id, leg.hang_up, agent.close, leg.close, limit_s=CLOSE_LIMIT_S
+        )
 
     def _end(self, ended_by: EndedBy, detail: str) -> None:
         """Note who ended the call; the first word counts."""
@@ -141,7 +143,7 @@ class Bridge:
     def _fail(self, what: str, error: Exception) -> None:
         """A bug, of ours or of a provider's: the call must not go on in silence."""
         if self._error is None:
-            _log.error("call %s: %s failed", self._leg.info.call_id, what, exc_info=error)
+            _log.error("call %s: %s failed", self._leg.info.logged_id, what, exc_info=error)
             self._error = RealtimeError(f"{what} failed inside the SDK: {type(error).__name__}")
         self._end("failure", str(self._error))
 
@@ -272,7 +274,7 @@ class Bridge:
         except Exception as error:  # noqa: BLE001 - the caller is told, not left alone
             # What is not ours may have a number or a secret in its text.
             why = str(error) if isinstance(error, RealtimeError) else type(error).__name__
-            _log.warning("call %s: the transfer failed: %s", self._leg.info.call_id, why)
+            _log.warning("call %s: the transfer failed: %s", self._leg.info.logged_id, why)
             self._error = RealtimeError(f"the transfer failed: {why}")
             return "failure", str(self._error)
         return "transfer", f"transferred to {wish.target}"
@@ -286,4 +288,4 @@ class Bridge:
                 if not self._leg_over:
                     await self._leg.drained(DRAIN_LIMIT_S)
         except TimeoutError:
-            _log.info("call %s: the last words were not heard out", self._leg.info.call_id)
+            _log.info("call %s: the last words were not heard out", self._leg.info.logged_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from statistics import median
 from typing import Literal, final
@@ -11,22 +10,17 @@ from typing import Literal, final
 from attrs import field, frozen
 
 from realtime_core.agent import Agent
-from realtime_core.events import AssistantAudio, Event
+from realtime_core.events import AssistantAudio, Event, Interrupted
 from realtime_telephony.call_report import CallReport, EndedBy
-from realtime_telephony.leg import CallInfo, DigitPressed
+from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
+from realtime_telephony.peer_text import one_word
 
-__all__ = ["CallRecord", "Latencies", "Refusal", "RefusedCall", "record_of"]
+__all__ = ["CallRecord", "Figures", "Refusal", "RefusedCall", "record_of", "record_of_cut"]
 
 Refusal = Literal["busy", "draining", "no_route"]
 """Why a call was not taken: no place, the server stops, or no route and no default."""
 
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
-_LONGEST_WORD, _LONGEST_TEXT = 80, 200
-
-
-def _word(text: str) -> str:
-    """Make one word of what a peer may have written, so that it cannot forge a line."""
-    return _UNPRINTABLE.sub("_", text)[:_LONGEST_WORD] or "-"
+_LONGEST_TEXT = 200
 
 
 def _quoted(text: str) -> str:
@@ -44,7 +38,7 @@ class RefusedCall:
 
     def line(self) -> str:
         """Give the line of the log."""
-        return f"refused leg={_word(self.call.leg)} id={_word(self.call.call_id)} why={self.why}"
+        return f"refused leg={one_word(self.call.leg)} id={self.call.logged_id} why={self.why}"
 
 
 @frozen(kw_only=True)
@@ -76,25 +70,26 @@ class CallRecord:
     """
     drops: Mapping[str, int] = field(factory=dict)
     """What was thrown away, by cause, as in `SessionStats.drops`; with `leg_` before it, as in `CallReport.leg_counters`."""
-    stalls: int = 0
-    """How often our pace was lost; the phone heard a gap."""
+    stalls: int | None = 0
+    """How often our pace was lost; the phone heard a gap. `None` of a call that was cut: nobody counted to the end."""
 
     def line(self) -> str:
         """Give the line of the log: words of the form `name=value`."""
         latency = "-" if self.latency_ms is None else f"{self.latency_ms:.0f}"
+        stalls = "-" if self.stalls is None else str(self.stalls)
         drops = ",".join(f"{cause}:{count}" for cause, count in self.drops.items() if count)
         words = [
-            f"call leg={_word(self.call.leg)}",
-            f"id={_word(self.call.call_id)}",
-            f"route={_word(self.route)}",
-            f"provider={_word(self.provider)}",
+            f"call leg={one_word(self.call.leg)}",
+            f"id={self.call.logged_id}",
+            f"route={one_word(self.route)}",
+            f"provider={one_word(self.provider)}",
             f"duration_s={self.duration_s:.1f}",
             f"ended_by={self.ended_by}",
             f"turns={self.turns}",
             f"barge_ins={self.barge_ins}",
             f"latency_ms={latency}",
             f"drops={drops or '0'}",
-            f"stalls={self.stalls}",
+            f"stalls={stalls}",
         ]
         if self.ended_by == "network" and self.detail:
             words.append(f"detail={_quoted(self.detail)}")
@@ -104,9 +99,10 @@ class CallRecord:
 
 
 @final
-class Latencies:
+class Figures:
     """
-    Collects how long each answer took; the agent's figures hold the last one only.
+    Collects while a call is up what nobody else keeps: how long each answer took, of which the agent's figures hold the last
+    one only, and the barge-ins, for a call that is cut and has no report.
 
     Args:
         agent: Whose.
@@ -116,9 +112,12 @@ class Latencies:
         self._agent = agent
         self._last: float | None = None
         self._all: list[float] = []
+        self.barge_ins: int = 0
+        """Replies cut so far."""
 
     def take(self, event: Event | DigitPressed) -> None:
         """Look after an event; for `attach`."""
+        self.barge_ins += isinstance(event, Interrupted)
         if not isinstance(event, AssistantAudio):  # they are many, and the figures cost a copy
             self._look()
 
@@ -135,7 +134,7 @@ class Latencies:
 
 
 def record_of(
-    call: CallInfo, route: str, provider: str, report: CallReport, latencies: Latencies
+    call: CallInfo, route: str, provider: str, report: CallReport, figures: Figures
 ) -> CallRecord:
     """Write down a call that `attach` reported."""
     return CallRecord(
@@ -148,10 +147,31 @@ def record_of(
         error=report.error,
         turns=report.stats.turns,
         barge_ins=report.barge_ins,
-        latency_ms=latencies.median_ms(),
-        drops={
-            **report.stats.drops,
-            **{f"leg_{reason}": count for reason, count in report.leg_counters.items()},
-        },
+        latency_ms=figures.median_ms(),
+        drops=_drops(report.stats.drops, report.leg_counters),
         stalls=report.stalls,
     )
+
+
+def record_of_cut(
+    leg: CallLeg, route: str, provider: str, duration_s: float, agent: Agent, figures: Figures
+) -> CallRecord:
+    """Write down a call that was cancelled, as far as it is known."""
+    stats = agent.stats
+    return CallRecord(
+        call=leg.info,
+        route=route,
+        provider=provider,
+        duration_s=duration_s,
+        ended_by="us",
+        detail="cancelled",
+        turns=stats.turns,
+        barge_ins=figures.barge_ins,
+        latency_ms=figures.median_ms(),
+        drops=_drops(stats.drops, leg.counters),
+        stalls=None,
+    )
+
+
+def _drops(agent: Mapping[str, int], leg: Mapping[str, int]) -> dict[str, int]:
+    return {**agent, **{f"leg_{reason}": count for reason, count in leg.items()}}

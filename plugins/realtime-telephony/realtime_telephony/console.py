@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,11 +11,10 @@ from typing import Self, TextIO, final
 
 import click
 
+from realtime_telephony.peer_text import written_out
 from realtime_telephony.printer import Printer
 
 __all__ = ["Console"]
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @final
@@ -86,7 +84,7 @@ class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write a record, with the time in UTC as the lines of calls have it."""
         time = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        message = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], record.getMessage())
+        message = written_out(record.getMessage())
         lines = [f"{time}Z {record.levelname} {record.name}: {message}"]
         if record.exc_info:
             trace = self.formatException(record.exc_info)

@@ -21,10 +21,11 @@ from realtime_telephony.attach import attach, options_for
 from realtime_telephony.call_control import CallControl
 from realtime_telephony.call_record import (
     CallRecord,
-    Latencies,
+    Figures,
     Refusal,
     RefusedCall,
     record_of,
+    record_of_cut,
 )
 from realtime_telephony.call_report import CallReport
 from realtime_telephony.leg import CallInfo, CallLeg, DigitPressed
@@ -152,9 +153,9 @@ class Desk:
         if route is None:
             await self.refuse(leg, "no_route")
             return
-        _log.info("call %s over %s goes to %s", leg.info.call_id, leg.info.leg, route.name)
+        _log.info("call %s over %s goes to %s", leg.info.logged_id, leg.info.leg, route.name)
         call = RunningCall(leg, route, datetime.now(UTC), time.monotonic())
-        task = asyncio.create_task(self._run(call), name=f"call {leg.info.call_id}")
+        task = asyncio.create_task(self._run(call), name=f"call {leg.info.logged_id}")
         self._calls[task] = call
         task.add_done_callback(self._calls.pop)
         try:
@@ -167,7 +168,7 @@ class Desk:
     async def refuse(self, leg: CallLeg, why: Refusal) -> None:
         """Hang up a call that is not taken: Asterisk's dialplan goes on, a vendor's call ends."""
         self._note(RefusedCall(call=leg.info, why=why))
-        await end_each(leg.info.call_id, leg.hang_up, leg.close, limit_s=HANG_UP_S)
+        await end_each(leg.info.logged_id, leg.hang_up, leg.close, limit_s=HANG_UP_S)
 
     def note_busy(self, call: CallInfo) -> None:
         """Write down a call that was refused before it had a leg."""
@@ -184,7 +185,7 @@ class Desk:
         if self._calls:
             ends = [
                 asyncio.create_task(
-                    end_each(call.info.call_id, call.leg.hang_up, limit_s=HANG_UP_S)
+                    end_each(call.info.logged_id, call.leg.hang_up, limit_s=HANG_UP_S)
                 )
                 for call in self.calls
             ]
@@ -211,7 +212,7 @@ class Desk:
                 detail="cancelled",
             )
         except Exception as error:  # noqa: BLE001 - one call never disturbs another
-            _log.exception("call %s failed", leg.info.call_id)
+            _log.exception("call %s failed", leg.info.logged_id)
             record = CallRecord(
                 call=leg.info,
                 route=route.name,
@@ -221,13 +222,13 @@ class Desk:
                 error=_reason(error),
             )
         self._note(record)
-        await end_each(leg.info.call_id, leg.hang_up, leg.close, limit_s=HANG_UP_S)
+        await end_each(leg.info.logged_id, leg.hang_up, leg.close, limit_s=HANG_UP_S)
 
     async def _talk(self, call: RunningCall) -> CallRecord:
         leg, route = call.leg, call.route
         control = route.control_for(leg)
         agent = await self._agent(call, control)
-        latencies = Latencies(agent)
+        figures = Figures(agent)
 
         def joined(
             fallback: Path | None, record: Path | None, picture: Path | None
@@ -237,7 +238,7 @@ class Desk:
                 leg,
                 control=control,
                 greeting=route.greeting,
-                on_event=latencies.take,
+                on_event=figures.take,
                 fallback=fallback,
                 record=record,
                 picture=picture,
@@ -245,18 +246,20 @@ class Desk:
 
         record = route.file_for(route.record, leg.info, ".wav")
         picture = route.file_for(route.picture, leg.info, ".svg")
-        report: CallReport | None = None
-        for files in ((route.fallback, record, picture), (route.fallback, None, None)):
-            try:
-                report = await joined(*files)
-                break
-            except (
-                ConfigError
-            ) as error:  # a full disk, a folder that is gone: before the call began
-                _log.error("call %s goes on without files: %s", leg.info.call_id, error)
-        if report is None:
-            report = await joined(None, None, None)
-        return record_of(leg.info, route.name, route.provider, report, latencies)
+        try:
+            report: CallReport | None = None
+            for files in ((route.fallback, record, picture), (route.fallback, None, None)):
+                try:
+                    report = await joined(*files)
+                    break
+                except ConfigError as error:
+                    # A full disk, a folder that is gone: before the call began.
+                    _log.error("call %s goes on without files: %s", leg.info.logged_id, error)
+            if report is None:
+                report = await joined(None, None, None)
+        except asyncio.CancelledError:
+            return record_of_cut(leg, route.name, route.provider, call.duration_s, agent, figures)
+        return record_of(leg.info, route.name, route.provider, report, figures)
 
     async def _agent(self, call: RunningCall, control: CallControl) -> Agent:
         """Make the agent; where that fails, one whose start fails, so that the caller hears the fallback."""
@@ -266,7 +269,7 @@ class Desk:
                 lambda: call.route.agent_for(call.leg, control), MAKING_LIMIT_S
             )
         except Exception as error:  # noqa: BLE001 - a provider's or a tool's bug: no dead air
-            _log.exception("call %s: no agent could be made", call.info.call_id)
+            _log.exception("call %s: no agent could be made", call.info.logged_id)
             if isinstance(error, TimeoutError):
                 error = RealtimeError(
                     f"no agent was made within {MAKING_LIMIT_S:g} s: the provider, or a function for tools, hangs",

@@ -22,6 +22,7 @@ from realtime_telephony.introspection import (
 from realtime_telephony.leg import CallInfo, CallLeg
 from realtime_telephony.media_call import StreamRefusedError, media_stream_call
 from realtime_telephony.media_signature import RequestCheck
+from realtime_telephony.seldom import Seldom
 from realtime_telephony.server_settings import HttpSettings, ServerSettings
 from realtime_telephony.tidying import to_the_end
 
@@ -54,7 +55,6 @@ IDLE_S: Final = 10.0
 SPARE_CONNECTIONS: Final = 100
 """How many connections there may be beside those of calls; further ones are closed unread."""
 _GOODBYE_S: Final = 1.0
-_TOLD_EVERY_S: Final = 60.0
 
 _log = logging.getLogger("realtime_telephony.server")
 
@@ -96,7 +96,7 @@ class HttpDoor:
         self._providers = ProviderList()
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
-        self._told_full_at: float | None = None
+        self._full = Seldom(_log)
         self.port: int = http.port
         """The port it listens on."""
 
@@ -151,10 +151,7 @@ class HttpDoor:
         most = self._desk.most_calls + SPARE_CONNECTIONS
         if len(server.connections) < most:
             return server()
-        now = asyncio.get_running_loop().time()
-        if self._told_full_at is None or now - self._told_full_at > _TOLD_EVERY_S:
-            self._told_full_at = now
-            _log.warning("%d connections are open on the HTTP port: further ones are closed", most)
+        self._full.warn("%d connections are open on the HTTP port: further ones are closed", most)
         return _Unread()
 
     # Calls
@@ -224,7 +221,10 @@ class HttpDoor:
 
     async def _describe(self, request: web.Request) -> web.Response:
         self._let_pass(request, self._for_operators, "an operator")
-        body = await self._providers.get()
+        try:
+            body = await self._providers.get()
+        except TimeoutError:
+            return _json({"error": "a provider does not let itself be imported"}, status=503)
         return web.Response(body=body, content_type="application/json")
 
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable
-from typing import Any, final
+from typing import Any, Final, final
 
 from realtime_core.describe import describe_providers
 from realtime_telephony.desk import Desk, RunningCall
+from realtime_telephony.making import Making
 
-__all__ = ["ProviderList", "calls_as_json", "health_as_json", "health_as_metrics"]
+__all__ = [
+    "DESCRIBE_LIMIT_S",
+    "ProviderList",
+    "calls_as_json",
+    "health_as_json",
+    "health_as_metrics",
+]
+
+
+DESCRIBE_LIMIT_S: Final = 30.0
+"""How long all providers may take to be imported, in seconds."""
 
 
 def calls_as_json(calls: Iterable[RunningCall]) -> list[dict[str, Any]]:
@@ -61,17 +72,24 @@ class ProviderList:
     """
 
     def __init__(self) -> None:
+        self._making = Making(most=1)
         self._work: asyncio.Task[bytes] | None = None
 
     async def get(self) -> bytes:
-        """Give the JSON; cancelling one who waits disturbs no other."""
-        if self._work is None:
-            self._work = asyncio.create_task(asyncio.to_thread(_describe))
+        """
+        Give the JSON; cancelling one who waits disturbs no other.
+
+        Raises:
+            TimeoutError: A provider has not let itself be imported within `DESCRIBE_LIMIT_S`.
+        """
+        if self._work is None or (self._work.done() and self._work.exception() is not None):
+            self._work = asyncio.create_task(self._making.run(_describe, DESCRIBE_LIMIT_S))
         return await asyncio.shield(self._work)
 
     async def close(self) -> None:
-        """Wait until the thread is done; a thread cannot be stopped."""
+        """Leave alone what is still being imported: a thread cannot be stopped, and holds up nobody."""
         if self._work is not None:
+            self._work.cancel()
             await asyncio.wait([self._work])
 
 

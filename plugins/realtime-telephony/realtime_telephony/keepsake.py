@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import final
 
@@ -17,11 +15,14 @@ from realtime_core.events import Event
 from realtime_core.picture import draw
 from realtime_core.recording import StereoRecording
 from realtime_core.timeline import Timeline
+from realtime_telephony.scribe import Scribe
 
-__all__ = ["FINISH_LIMIT_S", "Keepsake"]
+__all__ = ["FINISH_LIMIT_S", "OPEN_LIMIT_S", "Keepsake"]
 
 _MOST_UNWRITTEN = 3000
 """Pieces that may wait for the disk: half a minute of a call."""
+OPEN_LIMIT_S = 5.0
+"""How long the beginning of a call waits for the disk."""
 FINISH_LIMIT_S = 5.0
 """How long the end of a call waits for the disk."""
 _log = logging.getLogger("realtime_telephony.call")
@@ -57,7 +58,7 @@ class Keepsake:
                 provider=agent.vendor, caller_rate_hz=rate_hz, heard_rate_hz=rate_hz
             )
         self._recording: StereoRecording | None = None
-        self._writer: ThreadPoolExecutor | None = None
+        self._writer: Scribe | None = None
         self._is_lost = record is None
         """Nothing is given to the recording any more."""
         # Each counted by one thread only: by the loop's what was given, by the writer's what is done.
@@ -68,17 +69,27 @@ class Keepsake:
         Open the files, before the call begins.
 
         Raises:
-            ConfigError: A file cannot be written.
+            ConfigError: A file cannot be written, or the disk takes longer than `OPEN_LIMIT_S`.
         """
         if self._record is None and self._picture is None:
             return
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime keepsake")
+        self._writer = Scribe("realtime keepsake")
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._open)
+            await self._writer.run(self._open, OPEN_LIMIT_S)
+        except TimeoutError:
+            self._abandon(self._writer)
+            what = "picture" if self._record is None else "record"
+            path = self._record or self._picture
+            raise ConfigError(
+                f"{what}: {path} could not be opened within {OPEN_LIMIT_S:g} s"
+            ) from None
         except BaseException:
-            self._writer.submit(self._give_up)  # behind the opening, which may still be at work
-            self._writer.shutdown(wait=False)
+            self._abandon(self._writer)
             raise
+
+    def _abandon(self, writer: Scribe) -> None:
+        writer.submit(self._give_up)  # behind the opening, which may still be at work
+        writer.end()
 
     def _open(self) -> None:
         if self._picture is not None and not self._picture.parent.is_dir():
@@ -121,11 +132,12 @@ class Keepsake:
         """Write what is to be written and close the files; a disk that takes longer than `FINISH_LIMIT_S` is left to it."""
         if self._writer is None:
             return
-        writing = asyncio.get_running_loop().run_in_executor(self._writer, self._finish)
-        self._writer.shutdown(wait=False)
-        _, late = await asyncio.wait({writing}, timeout=FINISH_LIMIT_S)
-        if late:
+        try:
+            await self._writer.run(self._finish, FINISH_LIMIT_S)
+        except TimeoutError:
             _log.error("the disk is too slow: files of the call are still being written")
+        finally:
+            self._writer.end()
 
     def _finish(self) -> None:
         self._give_up()
@@ -152,7 +164,7 @@ class Keepsake:
             _log.error("the disk is too slow for the recording; the call goes on without it")
             return
         self._given += 1
-        self._writer.submit(self._write_one, write)
+        self._writer.submit(lambda: self._write_one(write))
 
     def _write_one(self, write: Callable[[StereoRecording], object]) -> None:
         self._written += 1

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import field, frozen
 
 from realtime_core.errors import UnsupportedError
+from realtime_telephony.peer_text import one_word
 
 __all__ = [
+    "FASTEST_HZ",
     "CallInfo",
     "CallLeg",
     "CallerAudio",
@@ -25,6 +27,9 @@ __all__ = [
     "LegClosed",
     "LegEvent",
 ]
+
+FASTEST_HZ: Final = 48_000
+"""What an agent takes at most, as in `Options`; a call that is faster is refused, since nobody could answer it."""
 
 
 @frozen(kw_only=True)
@@ -64,6 +69,11 @@ class CallInfo:
     """Number of the caller."""
     parameters: Mapping[str, str] = field(factory=dict)
     """What the dialplan or the vendor's application passed on."""
+
+    @property
+    def logged_id(self) -> str:
+        """`call_id` as it may stand in a log: the peer chose it, and it may hold anything."""
+        return one_word(self.call_id)
 
 
 @frozen

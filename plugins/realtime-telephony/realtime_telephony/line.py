@@ -141,7 +141,7 @@ class Line:
     def _queue(self, item: _Item, pcm: bytes) -> None:
         if self._waiting_bytes + len(pcm) > self._most_bytes:
             if not self.dropped_bytes:
-                _log.error("call %s: the agent is ahead too far", self._leg.info.call_id)
+                _log.error("call %s: the agent is ahead too far", self._leg.info.logged_id)
             self.dropped_bytes += len(pcm)
             return
         item.waiting_bytes += len(pcm)
@@ -178,7 +178,7 @@ class Line:
                 self._tell(self._on_heard)
             self._at_peer.clear()
         except Exception:  # noqa: BLE001 - the agent must learn what was heard all the same
-            _log.exception("call %s: the flush failed", self._leg.info.call_id)
+            _log.exception("call %s: the flush failed", self._leg.info.logged_id)
         finally:
             self._cutting = None
             played = self._leg.played_samples()

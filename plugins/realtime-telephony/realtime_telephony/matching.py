@@ -75,6 +75,11 @@ class Match:
             )
         )
 
+    @property
+    def possible_legs(self) -> tuple[str, ...]:
+        """The kinds of legs its calls can be on."""
+        return ("audiosocket",) if self.uuid else self.leg or LEG_KINDS
+
     def hides(self, later: Match) -> bool:
         """Whether a later route plainly never gets a call: whatever fits it fits this one."""
         return (

@@ -223,8 +223,12 @@ class PlivoAccount(VendorAccount):
 
     def transfer(self, call_id: str, target: str) -> RestRequest:
         """Give the caller's leg other XML: the target is the https URL it is fetched from, by GET."""
-        parts = urlsplit(target)
-        if parts.scheme != "https" or not parts.hostname:
+        try:
+            parts = urlsplit(target)
+            is_one = parts.scheme == "https" and bool(parts.hostname)
+        except ValueError:  # brackets that do not match
+            is_one = False
+        if not is_one:
             raise ConfigError(
                 "transfer: expected the https URL of a Plivo XML document with a Dial"
             )

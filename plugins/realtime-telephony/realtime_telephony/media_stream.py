@@ -39,6 +39,7 @@ from realtime_telephony.media_pieces import Pieces
 from realtime_telephony.media_position import PlayedPosition
 from realtime_telephony.media_reorder import ReorderWindow
 from realtime_telephony.media_socket import MediaSocket, SocketEnd
+from realtime_telephony.peer_text import one_line
 
 __all__ = ["MediaStreamLeg", "StreamLimits"]
 
@@ -222,7 +223,7 @@ class MediaStreamLeg(CallLeg):
                 self._finish(LegClosed("caller", "the vendor ended the stream"))
             case VendorComplaint(complaint):
                 self._ignored["complaint"] += 1
-                _log.warning("%s: the vendor complains: %s", self.info.leg, complaint)
+                _log.warning("%s: the vendor complains: %s", self.info.leg, one_line(complaint))
             case Ignored() as ignored:
                 self._ignore(ignored)
 

@@ -25,7 +25,8 @@ from realtime_telephony.call_control import CallControl
 from realtime_telephony.environment import expanded, has_reference
 from realtime_telephony.fallback import fallback_audio
 from realtime_telephony.leg import CallInfo, CallLeg
-from realtime_telephony.matching import Match, read_match
+from realtime_telephony.matching import LEG_KINDS, Match, read_match
+from realtime_telephony.media_hang_up import VendorAccount
 from realtime_telephony.tool_sources import ToolSource, find_tools
 
 __all__ = ["Route", "read_route"]
@@ -94,16 +95,22 @@ class Route:
         name = _UNSAFE.sub("_", f"{time}-{self.name}-{call.leg}-{call.call_id}")
         return folder / f"{name[:200]}{suffix}"
 
-    def check(self, *, secrets_in_this_file: bool = False) -> None:
+    def check(
+        self,
+        *,
+        secrets_in_this_file: bool = False,
+        accounts: Mapping[str, VendorAccount] | None = None,
+    ) -> None:
         """
-        Make an agent, without connecting it, and look at files and folders.
+        Make an agent, without connecting it, and look at files and folders, and at targets of transfers.
 
         Args:
             secrets_in_this_file: Secrets may be written out in an inline credential.
+            accounts: Who transfers calls, by kind of leg.
 
         Raises:
             RealtimeError: The provider does not exist, or refuses the credential or the options.
-            ConfigError: A secret stands in the file, or a file or a folder cannot be used.
+            ConfigError: A secret stands in the file, a file or a folder cannot be used, or a vendor cannot take a target.
         """
         if not secrets_in_this_file:
             self._check_secrets()
@@ -116,6 +123,7 @@ class Route:
             key = () if str(error).startswith("Options.") else ("credential",)
             raise ConfigError(f"{self.at(*key)}: {error}", kind=error.kind) from None
         self._check_files()
+        self._check_transfers(accounts or {})
 
     def _check_secrets(self) -> None:
         try:
@@ -133,6 +141,16 @@ class Route:
                     f"${{{name}}}, name a JSON file instead, or set server.secrets_in_this_file = true"
                 )
 
+    def _check_transfers(self, accounts: Mapping[str, VendorAccount]) -> None:
+        """Refuse a target that a vendor of the route cannot take, or, where the route names none, nobody who transfers calls."""
+        legs = self.match.possible_legs if self.match is not None else LEG_KINDS
+        able = {leg: account for leg, account in accounts.items() if leg in legs}
+        for name, target in self.transfer.items():
+            refused = {leg: why for leg, each in able.items() if (why := _refusal(each, target))}
+            if refused and (len(refused) == len(able) or legs != LEG_KINDS):
+                leg, why = next(iter(refused.items()))
+                raise ConfigError(f"{self.at('transfer', name)}: for calls on {leg} {why}")
+
     def _check_files(self) -> None:
         if self.fallback is not None:
             try:
@@ -146,6 +164,15 @@ class Route:
                 raise ConfigError(f"{self.at(key)}: there is no folder {folder}")
             if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
                 raise ConfigError(f"{self.at(key)}: nothing can be written into {folder}")
+
+
+def _refusal(account: VendorAccount, target: str) -> str | None:
+    """Say what a vendor expects instead of a target; `None`: it takes it."""
+    try:
+        account.transfer("call", target)
+    except ConfigError as error:
+        return str(error).removeprefix("transfer: ")
+    return None
 
 
 def _camel(key: str) -> str:

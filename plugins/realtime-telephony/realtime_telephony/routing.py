@@ -54,7 +54,10 @@ class Routing:
             ConfigError: The first thing found wrong.
         """
         for route in self.all_routes:
-            route.check(secrets_in_this_file=self.server.secrets_in_this_file)
+            route.check(
+                secrets_in_this_file=self.server.secrets_in_this_file,
+                accounts=self.server.accounts,
+            )
 
 
 def load_routing(path: Path) -> Routing:

@@ -12,6 +12,7 @@ from realtime_core.errors import ConfigError
 from realtime_core.toml_file import Table
 from realtime_telephony.audiosocket_frames import RATES_HZ
 from realtime_telephony.environment import secret_named
+from realtime_telephony.leg import FASTEST_HZ
 from realtime_telephony.media_hang_up import VendorAccount
 from realtime_telephony.media_signature import RequestCheck
 from realtime_telephony.vendor_settings import is_plain_url, read_vendors
@@ -38,7 +39,6 @@ MIN_SECRET_LENGTH: Final = 16
 """Shorter shared secrets are refused."""
 _MOST_CALLS: Final = 10_000
 _LONGEST_DRAIN_S: Final = 86_400.0
-_FASTEST_HZ: Final = 48_000
 
 
 def _is_loopback(host: str) -> bool:
@@ -211,7 +211,7 @@ def _silent_rate_hz(table: Table) -> int:
     rate_hz = table.raw("silent_rate_hz")
     if rate_hz is None:
         return 8000
-    offered = [rate for rate in RATES_HZ.values() if rate <= _FASTEST_HZ]
+    offered = [rate for rate in RATES_HZ.values() if rate <= FASTEST_HZ]
     if rate_hz not in offered or isinstance(rate_hz, bool):
         raise table.error(f"expected one of {', '.join(map(str, offered))}", "silent_rate_hz")
     return int(rate_hz)
