@@ -68,7 +68,7 @@ def draw_gaps(run: Overnight) -> str:
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{name}</text>'
         )
     parts.append(
-        f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">share of gaps that are longer</text>'
+        f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">so many of the gaps are longer than this</text>'
     )
     for number, (name, gaps) in enumerate(lines):
         colour = _COLOURS[number % len(_COLOURS)] if number < len(lines) - 1 else _COLOURS[-1]
