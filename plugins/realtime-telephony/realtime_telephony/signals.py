@@ -16,11 +16,11 @@ class Asked:
     """What signals ask for."""
 
     def __init__(self) -> None:
-        self.to_stop = asyncio.Event()
+        self.to_stop: asyncio.Event = asyncio.Event()
         """In order."""
-        self.to_hurry = asyncio.Event()
+        self.to_hurry: asyncio.Event = asyncio.Event()
         """At once."""
-        self.to_reload = asyncio.Event()
+        self.to_reload: asyncio.Event = asyncio.Event()
         """Read the routes again."""
 
     def stop(self) -> None:
