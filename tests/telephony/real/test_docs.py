@@ -25,7 +25,7 @@ from tests.telephony.real.speech import AUDIBLE
 
 pytestmark = [needs_flite, pytest.mark.timeout(120)]
 
-PAGE = Path("docs/telephony-asterisk.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "telephony-asterisk.md").read_text("utf-8")
 SECRET = "a-long-random-text"
 OPENAI = '{ provider = "openai", apiKey = "${OPENAI_API_KEY}" }'
 
