@@ -161,8 +161,8 @@ class PlayQueue:
     def _pass(self, at: int) -> None:
         """Go past all marks up to a point, answered or not."""
         self._passed = at
-        while self._marks and next(iter(self._marks.values())) <= at:
-            del self._marks[next(iter(self._marks))]
+        for number in [number for number, mark in self._marks.items() if mark <= at]:
+            del self._marks[number]
         while self._pads and sum(self._pads[0]) <= at:  # a call without a cut has one a reply
             self._base -= self._pads.pop(0)[1]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar, final
 
-__all__ = ["Making"]
+__all__ = ["Making", "outcome_of"]
 
 T = TypeVar("T")
 
@@ -40,20 +40,30 @@ class Making:
         self._begun = [each for each in self._begun if not each.done()]
         if len(self._begun) >= self._most:
             raise TimeoutError
-        made: Future[T] = Future()
-        made.set_running_or_notify_cancel()  # from here on nobody can cancel it
-
-        def body() -> None:
-            try:
-                result = work()
-            except Exception as error:  # noqa: BLE001 - handed to whoever awaits
-                made.set_exception(error)
-            except BaseException as error:  # noqa: BLE001 - sys.exit() must not end the loop
-                made.set_exception(RuntimeError(f"ended its thread: {type(error).__name__}"))
-            else:
-                made.set_result(result)
-
+        made, body = outcome_of(work)
         self._begun.append(made)
         threading.Thread(target=body, name="realtime making", daemon=True).start()
         async with asyncio.timeout(limit_s):
             return await asyncio.wrap_future(made)
+
+
+def outcome_of(work: Callable[[], T]) -> tuple[Future[T], Callable[[], None]]:
+    """
+    Split work into what a thread runs, which raises nothing, and the future of its outcome, which nobody can cancel.
+
+    An attempt to end the program is a `RuntimeError` there.
+    """
+    outcome: Future[T] = Future()
+    outcome.set_running_or_notify_cancel()
+
+    def body() -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits
+            outcome.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - sys.exit() must not end the loop
+            outcome.set_exception(RuntimeError(f"ended its thread: {type(error).__name__}"))
+        else:
+            outcome.set_result(result)
+
+    return outcome, body

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import final
+
+from realtime_telephony.making import outcome_of
 
 __all__ = ["Scribe"]
 
@@ -45,19 +46,9 @@ class Scribe:
 
         Raises:
             TimeoutError: It takes longer, and is done for nobody.
-            Exception: What it raises.
+            Exception: What it raises; an attempt to end the program is a `RuntimeError`.
         """
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()  # from here on nobody can cancel it
-
-        def body() -> None:
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - handed to whoever awaits
-                done.set_exception(error)
-            else:
-                done.set_result(None)
-
+        done, body = outcome_of(work)
         self._work.put(body)
         async with asyncio.timeout(limit_s):
             await asyncio.wrap_future(done)
