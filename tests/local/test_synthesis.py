@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from threading import Event, Thread
@@ -369,6 +370,19 @@ def test_who_is_slow_to_listen_ends_nothing() -> None:
         assert not process.killed.wait(0.5)  # longer than the engine may take
         assert watchdog.wait_for(lambda: process.killed.wait(5))
     assert watchdog.has_bitten
+
+
+def test_a_process_nobody_watches_any_more_is_not_held() -> None:
+    class Process:
+        def kill(self) -> None: ...
+
+    process = Process()
+    held = weakref.ref(process)
+    watchdog = Watchdog(process)
+    with watchdog:
+        assert watchdog.wait_for(lambda: 5) == 5
+    del process
+    assert held() is None  # nor by the watchdog's thread, which may come to its end later
 
 
 def test_a_command_without_an_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

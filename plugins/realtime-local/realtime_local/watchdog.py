@@ -36,7 +36,7 @@ class Watchdog:
     """
 
     def __init__(self, process: Killable, limit_s: float | None = None) -> None:
-        self._process = process
+        self._process: Killable | None = process
         self._limit_s = SILENCE_LIMIT_S if limit_s is None else limit_s
         self._waits_since: float | None = None
         self._lock = Lock()  # who has read does not find the process killed afterwards
@@ -56,7 +56,8 @@ class Watchdog:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop. From then on nothing here holds the process, even where the thread comes to its end later."""
+        self._process = None
         self._over.set()
 
     def wait_for(self, read: Callable[[], T]) -> T:
@@ -75,6 +76,7 @@ class Watchdog:
                 since = self._waits_since
                 left_s = self._limit_s - (0.0 if since is None else time.monotonic() - since)
                 if left_s <= 0:
-                    self.has_bitten = True
-                    self._process.kill()
+                    if (process := self._process) is not None:
+                        self.has_bitten = True
+                        process.kill()
                     return
