@@ -91,9 +91,8 @@ def run() -> int:
     Returns:
         The exit code: 130 for Ctrl-C wherever it comes, else click's.
     """
-    if isinstance(
-        sys.stdout, TextIOWrapper
-    ):  # a transcript in any script, into a pipe of any encoding
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A transcript may be in any script, and a pipe of any encoding.
         sys.stdout.reconfigure(errors="replace")
     try:
         code = realtime.main(prog_name="realtime", standalone_mode=False)

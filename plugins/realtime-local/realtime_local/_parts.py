@@ -235,9 +235,8 @@ def _made(factory: Any, members: Sequence[str], what: str, *arguments: object) -
         made = factory(*arguments)
     except ConfigError:
         raise
-    except (
-        Exception
-    ) as error:  # a user's engine may raise anything, and its words may hold a secret
+    except Exception as error:
+        # A user's engine may raise anything, and its words may hold a secret.
         raise ConfigError(f"{what}: its factory failed: {type(error).__name__}") from error
     return _expected(made, members, what)
 
