@@ -7,6 +7,7 @@ from inspect import iscoroutinefunction
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 from realtime_core import Options, new_agent_from_credential
 
@@ -17,6 +18,17 @@ PACKAGES = [
     "realtime_local",
     "realtime_telephony",
 ]
+
+
+# The same examples every time, and as long as it takes: neither luck nor a busy machine decides.
+settings.register_profile(
+    "realtime",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("realtime")
 
 
 @pytest.fixture(scope="session", autouse=True)
