@@ -65,7 +65,7 @@ async def test_frames_pings_and_the_goodbye_are_written_while_the_connection_is_
         transport.ping()
         transport.ping()
         transport.send(b"{}")
-        await asyncio.wait_for(transport.close(), 1)  # raises nothing, and is bounded
+        await asyncio.wait_for(transport.close(), 10)  # raises nothing, and is bounded
 
 
 async def push_without_a_pause(agent: Agent) -> None:
