@@ -93,7 +93,7 @@ class DemoCall:
 
     async def hold(self) -> None:
         """Say all recordings."""
-        async with asyncio.timeout(50), self._agent:
+        async with asyncio.timeout(150), self._agent:
             for path, following in zip(RECORDINGS, [*RECORDINGS[1:], None], strict=True):
                 await self._say(path)
                 if following is not None and following.stem == CUTS_IN:
