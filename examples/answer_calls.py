@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import signal
+import sys
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,8 @@ class Desk:
 
 async def main() -> None:
     """Listen until Ctrl-C or SIGTERM."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # into a log, too, each line goes at once
+        sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description="Answer calls from Asterisk.")
     parser.add_argument("--credential", type=Path, help="JSON file; default: the loopback vendor")
     parser.add_argument("--audiosocket-port", type=int, default=9092)
@@ -87,10 +91,7 @@ async def main() -> None:
         listener = await stack.enter_async_context(
             AudioSocketListener("127.0.0.1", arguments.audiosocket_port, desk.answer)
         )
-        print(
-            f"AudioSocket on port {listener.port}, WebSocket on port {runner.addresses[0][1]}",
-            flush=True,
-        )
+        print(f"AudioSocket on port {listener.port}, WebSocket on port {runner.addresses[0][1]}")
         await stop.wait()
 
 

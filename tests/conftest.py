@@ -7,6 +7,7 @@ from inspect import iscoroutinefunction
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 from realtime_core import Options, new_agent_from_credential
 
@@ -19,11 +20,29 @@ PACKAGES = [
 ]
 
 
+# The same examples every time, and as long as it takes: neither luck nor a busy machine decides.
+settings.register_profile(
+    "realtime",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("realtime")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def vendors_are_imported() -> None:
     """Do once what the first agent of a process does: read entry points, import vendor and backends."""
     for provider in ("openai", "aliyun_omni"):
         new_agent_from_credential({"provider": provider, "apiKey": "x"}, Options())
+
+
+@pytest.fixture(autouse=True)
+def no_callback_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a machine that stands still from adding to the log that a callback took long."""
+    monkeypatch.setattr("realtime_core.delivery._SLOW_CALLBACK_S", 60.0)
+    monkeypatch.setattr("realtime_telephony.listener.SLOW_S", 60.0)
 
 
 @pytest.fixture(autouse=True)

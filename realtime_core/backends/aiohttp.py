@@ -305,5 +305,8 @@ class AiohttpTransport:
             if self._ws is not None:
                 await self._ws.close(code=code)
         finally:
+            if self._ws is not None and self._ws.write_transport.get_write_buffer_size():
+                # What the peer has not taken by now it never will; asyncio would keep the socket open for it.
+                self._ws.write_transport.abort()
             if shared is not None:
                 await _release(shared)

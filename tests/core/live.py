@@ -14,7 +14,7 @@ from attrs import define, field
 from realtime_core import Agent, Options, new_agent_from_credential
 from realtime_core.testing import LoopbackSession, LoopbackVendor
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 """How long anything may take on this machine."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -156,13 +157,14 @@ async def test_a_redirect_is_refused_and_the_key_stays(dialect: str) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "aliyun_omni"])
 async def test_a_port_where_nobody_listens(provider: str) -> None:
-    async with LoopbackVendor() as vendor:
-        url = vendor.url("openai_ga")
-    cfg = {"provider": provider, "apiKey": KEY, "baseUrl": url}
-    agent = new_agent_from_credential(cfg, Options())
-    async with nothing_left_behind():
-        with pytest.raises(ConnectError, match="cannot connect to 127") as caught:
-            await agent.start()
+    with socket.socket() as taken:  # so that nobody else listens there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{taken.getsockname()[1]}"
+        cfg = {"provider": provider, "apiKey": KEY, "baseUrl": url}
+        agent = new_agent_from_credential(cfg, Options())
+        async with nothing_left_behind():
+            with pytest.raises(ConnectError, match="cannot connect to 127") as caught:
+                await agent.start()
     assert (caught.value.kind, caught.value.retryable) == (ErrorKind.TRANSPORT, True)
     await is_over(agent)
 

@@ -18,7 +18,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUESTION = EXAMPLES / "audio" / "question.wav"
-LIMIT_S = 30
+LIMIT_S = 120
 
 any_voice = pytest.mark.skipif(
     which("flite") is None and which("espeak-ng") is None and find_spec("espeakng_loader") is None,
@@ -171,7 +171,8 @@ def test_answer_calls_answers_one_and_stops(tmp_path: Path) -> None:
             heard = b""
             while not any(heard[3:]) or len(heard) < 323:  # the greeting is not silence
                 heard = call.recv(323, socket.MSG_WAITALL)
-        assert "ended by caller" in "".join(program.stdout.readline() for _ in range(2))
+        # What was said before may have been cut short.
+        assert any("ended by caller" in line for line in iter(program.stdout.readline, ""))
         program.send_signal(signal.SIGTERM)
         _, errors = program.communicate(timeout=LIMIT_S)
     finally:

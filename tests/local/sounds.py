@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,3 +73,21 @@ def children_of(parent: int) -> Iterator[int]:
             fields = stat.read_text().rpartition(")")[2].split()
             if int(fields[1]) == parent:
                 yield int(stat.parent.name)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def until(reached: Callable[[], bool]) -> bool:
+    """Wait for what a thread or a process brings about, 30 s long."""
+    for _ in range(3000):
+        if reached():
+            return True
+        time.sleep(0.01)
+    return False

@@ -38,7 +38,7 @@ async def answers_to(speech: Sequence[bytes]) -> list[str]:
     agent = rt.new_agent_from_credential({"provider": "local"}, options)
     playout = Playout(agent)
     answers: list[str] = []
-    async with asyncio.timeout(50), agent:
+    async with asyncio.timeout(150), agent:
         for pcm in speech:
             await agent.push_audio(silence(600) + pcm + silence(900))
             said: list[str] = []

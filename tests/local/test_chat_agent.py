@@ -76,7 +76,7 @@ def calls(*calls: tuple[str, str, dict[str, Any]]) -> bytes:
 
 
 async def within(event: asyncio.Event) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await event.wait()
 
 
@@ -204,9 +204,7 @@ async def test_the_connect_may_take_as_long_as_the_credential_says(recorder: Rec
 
 
 def _no_server(_: Server) -> str:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    return "http://127.0.0.1:1/v1"
 
 
 def _refuses(server: Server) -> str:
@@ -265,7 +263,7 @@ async def test_a_server_that_falls_silent_is_not_waited_for(
 ) -> None:
     server.stream(event("One two. Thr"), then="silence")
     replier = ChatReplier(
-        base_url=server.url, model="m", timeouts=ChatTimeouts(first_token_s=0.2, next_token_s=0.2)
+        base_url=server.url, model="m", timeouts=ChatTimeouts(first_token_s=20, next_token_s=0.2)
     )
     agent = agent_of(server.url, recorder, vendor={"replier": replier})
     async with agent:
@@ -300,7 +298,7 @@ async def test_closing_leaves_no_connection_and_no_task(
         await within(server.silent)
     await within(server.gone)
     assert recorder.of(AssistantTurnEnd)[0].status == "cancelled"
-    for _ in range(500):
+    for _ in range(3000):
         if not asyncio.all_tasks() - before:
             break
         await asyncio.sleep(0.01)

@@ -74,7 +74,7 @@ def test_nothing_is_heard_in_silence(recogniser: SphinxRecogniser, pcm: bytes) -
 
 
 def test_other_threads_run_meanwhile(recogniser: SphinxRecogniser) -> None:
-    pcm, done, turns = uttered("i want to cancel my order"), threading.Event(), 0
+    pcm, done, turns = uttered("i want to cancel my order") * 6, threading.Event(), 0
 
     def work() -> None:
         recogniser.recognise(pcm)

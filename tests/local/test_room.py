@@ -269,7 +269,8 @@ async def test_what_a_factory_made_is_checked_at_the_start(part: str) -> None:
 
 async def test_replies_in_text_alone_are_not_spoken_and_remembered_whole() -> None:
     recorder, replier = Recorder(), Told()
-    options = Options(on_event=recorder, modalities=["text"], vendor={"replier": replier})
+    engines = {"replier": replier, "recogniser": Deaf}
+    options = Options(on_event=recorder, modalities=["text"], vendor=engines)
     cfg = {"provider": "local", "synthesiser": "no.such:voice"}  # none is looked for
     async with new_agent_from_credential(cfg, options) as agent:
         replier.hold = True
@@ -419,7 +420,7 @@ async def test_closing_frees_the_replier_and_the_threads() -> None:
     async with agent_of(Recorder(), replier=replier) as agent:
         await agent.create_response()
     assert replier.closed
-    for _ in range(100):
+    for _ in range(1500):
         if threading.active_count() <= before:
             break
         await asyncio.sleep(0.02)
@@ -443,7 +444,7 @@ async def test_a_reply_that_will_not_end_keeps_nobody_from_closing() -> None:
         await recorder.wait_for(AssistantAudio)
     assert replier.closed
     replier.ended.set()
-    for _ in range(100):
+    for _ in range(1500):
         if threading.active_count() <= before:
             break
         await asyncio.sleep(0.02)

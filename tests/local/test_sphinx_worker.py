@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from realtime_local.recogniser import SphinxRecogniser
 from realtime_local.sphinx_package import model_folder, package_folder
 from realtime_local.sphinx_worker import SphinxWorker
 from tests.local.doubles import Humming, Told
-from tests.local.sounds import silence, spoken
+from tests.local.sounds import lives, silence, spoken, until
 
 GRAMMAR = "#JSGF V1.0; grammar x; public <s> = what time is it | good bye;"
 ANSWERS = """
@@ -66,23 +64,6 @@ def program(folder: Path, body: str) -> str:
     path = folder / "process.py"
     path.write_text(body)
     return str(path)
-
-
-def lives(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def until(reached: Callable[[], bool]) -> bool:
-    for _ in range(1000):
-        if reached():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 # The process dies
@@ -141,9 +122,18 @@ def test_who_waits_for_one_that_hangs_is_served_afterwards(tmp_path: Path) -> No
     thread = threading.Thread(target=hang)
     thread.start()
     assert until(worker._lock.locked)
+    worker._limit_s = 50.0  # its limit was 1 s, this one is not to have any
     assert worker.ask(request(), b"next") == {}
     thread.join()
     assert failed.is_set()
+
+
+def test_a_grammar_may_take_longer_to_load_than_an_utterance(tmp_path: Path) -> None:
+    body = "import time; time.sleep(60 if pcm else 0.3); print('{}', flush=True)"
+    worker = SphinxWorker(program(tmp_path, ANSWERS % body), limit_s=0.1)
+    assert worker.ask(request()) == {}
+    with pytest.raises(RealtimeError, match=r"gave no answer within 0\.1"):
+        worker.ask(request(), b"hm")
 
 
 def test_nobody_waits_for_the_others_for_ever(

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import weakref
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -22,7 +21,7 @@ from realtime_local.flite import FliteSynthesiser
 from realtime_local.synthesis import SYNTHESISERS, find_synthesiser
 from realtime_local.vad import level_of
 from realtime_local.watchdog import Watchdog
-from tests.local.sounds import children_of, needs_espeak_library, needs_flite
+from tests.local.sounds import children_of, lives, needs_espeak_library, needs_flite, until
 
 ENGINES = [
     pytest.param(FliteSynthesiser, marks=needs_flite),
@@ -215,10 +214,16 @@ def test_the_espeak_command_reads_text_and_writes_a_wav(tmp_path: Path) -> None:
 
 
 def test_samples_are_whole_and_come_early(tmp_path: Path) -> None:
-    body = f"out.write({wav(b'abc')!r}); out.flush(); time.sleep(0.05); out.write(b'd' * 9); out.flush(); time.sleep(60)"
+    go_on = tmp_path / "go_on"
+    body = (
+        f"import os; out.write({wav(b'abc')!r}); out.flush()\n"
+        f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+        "out.write(b'd' * 9); out.flush(); time.sleep(60)"
+    )
     before = set(children_of(os.getpid()))
     speech = EspeakSynthesiser(program(tmp_path, body)).speak("Hello.", None)
     assert next(speech) == b"ab"
+    go_on.touch()
     assert next(speech) == b"c" + b"d" * 9
     speech.close()  # type: ignore[attr-defined]
     assert set(children_of(os.getpid())) - before == set()
@@ -436,28 +441,19 @@ def test_a_process_that_talks_nonsense_is_an_error(
 
 @needs_espeak_library
 def test_the_process_ends_with_its_parent() -> None:
-    lives = (
+    program = (
         "from realtime_local.espeak import EspeakLibrarySynthesiser as E\n"
         "import os, signal\n"
         "e = E(); list(e.speak('Hello.', None)); print(e._idle[0]._process._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    parent = subprocess.run([sys.executable, "-c", lives], capture_output=True, text=True)
-    pid = int(parent.stdout)
-    for _ in range(500):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return  # over; only nobody has fetched it
-        time.sleep(0.01)
-    pytest.fail("it lives on")
+    parent = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert until(lambda: not lives(int(parent.stdout)))
 
 
 @needs_espeak_library
 def test_neither_a_fork_nor_a_terminals_interrupt_touches_the_process() -> None:
-    lives = """
+    program = """
 import gc, os, signal, sys
 from realtime_local.espeak import EspeakLibrarySynthesiser
 engine = EspeakLibrarySynthesiser()
@@ -475,7 +471,7 @@ os.kill(pid, signal.SIGINT)
 assert b"".join(engine.speak("Hello.", None))
 assert engine._idle == [worker]
 """
-    done = subprocess.run([sys.executable, "-c", lives], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -14,7 +14,7 @@ import aiohttp
 from realtime_core.testing.loopback import LoopbackVendor
 
 Event = dict[str, Any]
-WAIT_S = 5.0
+WAIT_S = 30.0
 DASHSCOPE = ("dashscope_omni", "dashscope_omni_nested", "qwen_audio")
 
 

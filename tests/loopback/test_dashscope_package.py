@@ -22,7 +22,7 @@ from realtime_core.testing.loopback import LoopbackVendor
 
 from .speech import utterance
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:dashscope 2.0 audio API is a preview:FutureWarning"),

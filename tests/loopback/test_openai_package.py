@@ -56,7 +56,7 @@ async def test_audio_turn(vendor: LoopbackVendor) -> None:
     async with (
         package_client(vendor) as openai,
         openai.realtime.connect(model="gpt-realtime-2.1") as connection,
-        asyncio.timeout(10),
+        asyncio.timeout(50),
     ):
         await connection.session.update(
             session={
@@ -93,7 +93,7 @@ async def test_tool_round_trip(vendor: LoopbackVendor) -> None:
     async with (
         package_client(vendor) as openai,
         openai.realtime.connect(model="gpt-realtime-2.1") as connection,
-        asyncio.timeout(10),
+        asyncio.timeout(50),
     ):
         tool: Any = {"type": "function", "name": "lookup", "parameters": {"type": "object"}}
         await connection.session.update(

@@ -47,7 +47,7 @@ TRUNCATING = OPENAI
 DASHSCOPE = ("dashscope_omni", "dashscope_omni_nested", "qwen_audio")
 TOOLS = ALL
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 """How long anything may take on this machine."""
 HELD_MS = 420
 """What of a held reply comes before it waits: whole deltas, so a little more than asked for."""

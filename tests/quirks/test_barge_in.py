@@ -184,6 +184,7 @@ async def test_an_item_behind_the_one_that_was_cut_counts_as_unheard(dialect: st
         assert cuts(call) == [(first, 100), (second, None)]
 
 
+@pytest.mark.usefixtures("reports_in_time")
 @pytest.mark.parametrize("dialect", ALL)
 async def test_an_application_without_playout_reports_within_the_limit(dialect: str) -> None:
     async with calling(dialect, held()) as call:
@@ -197,6 +198,7 @@ async def test_an_application_without_playout_reports_within_the_limit(dialect: 
         assert cuts(call) == ([(item, 250)] if call.agent.capabilities.truncation else [])
 
 
+@pytest.mark.usefixtures("reports_in_time")
 @pytest.mark.parametrize("dialect", ALL)
 async def test_a_report_beyond_what_was_received_is_clamped(dialect: str) -> None:
     async with calling(dialect, spoken(400, 300)) as call:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realtime_core import ServerVAD
+from realtime_core import ServerVAD, UserSpeechStarted
 from realtime_core.playout import Playout
 from realtime_core.testing.loopback import Call as FunctionCall
 from realtime_core.testing.loopback import Reply, Speech
@@ -39,10 +39,18 @@ async def test_latencies_mean_the_same_everywhere(dialect: str) -> None:
         assert played_ms is not None
         assert latency_ms <= played_ms <= (loop.time() - ended) * 1000
         assert call.agent.stats.last_silence_latency_ms is None
+        left_ms: list[float] = []
+        call.listeners.append(
+            lambda event: (
+                isinstance(event, UserSpeechStarted) and left_ms.append(playout.buffered_ms)
+            )
+        )
+        spoke = loop.time()
         await call.speak()
         silence_ms = call.agent.stats.last_silence_latency_ms
         assert silence_ms is not None
-        assert 0 <= silence_ms < 50, "the playout is flushed in the same breath"
+        assert 0 <= silence_ms <= (loop.time() - spoke) * 1000
+        assert left_ms == [0], "the playout is flushed in the same breath"
 
 
 @pytest.mark.parametrize("dialect", OPENAI)

@@ -420,6 +420,7 @@ async def test_played_time_is_counted_anew_for_every_item(dialect: str) -> None:
         assert (settled.heard_ms, settled.cut_ms) == (300, 700)
 
 
+@pytest.mark.usefixtures("reports_in_time")
 @pytest.mark.parametrize("dialect", OPENAI)
 async def test_nothing_played_is_truncated_to_nothing(dialect: str) -> None:
     """livekit/agents#6158, #6249; openai-agents-python#4457."""
@@ -449,6 +450,7 @@ async def test_an_item_without_audio_is_not_truncated(dialect: str) -> None:
         assert call.commands() == ["response.create"]
 
 
+@pytest.mark.usefixtures("reports_in_time")
 @pytest.mark.parametrize("dialect", OPENAI)
 async def test_a_line_that_lags_reports_what_was_heard(dialect: str) -> None:
     """openai-agents-python#1242: on the telephone it is heard later than it is sent."""
@@ -484,6 +486,7 @@ async def test_on_a_websocket_the_client_truncates_and_the_server_cancels(dialec
         ]
 
 
+@pytest.mark.usefixtures("reports_in_time")
 @pytest.mark.parametrize("dialect", OPENAI)
 @pytest.mark.parametrize("wire_audio", ["g711_ulaw", "g711_alaw"])
 async def test_the_length_of_g711_is_one_byte_a_sample(dialect: str, wire_audio: str) -> None:

@@ -58,7 +58,7 @@ async def test_parallel_calls_run_at_once_and_ask_for_one_reply(dialect: str) ->
     together = asyncio.Barrier(2)
 
     async def lookup(name: str, arguments: dict[str, Any]) -> str:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await together.wait()
         return f"{arguments['city']}: sunny"
 
@@ -167,7 +167,7 @@ async def test_a_slow_thread_is_answered_for_and_its_late_result_is_nobodys(dial
     async with calling(dialect, ONE_CALL, tool_handler=lookup, tool_timeout_s=0.1) as call:
         told = await answered(call)
         assert "in time" in told["call_berlin"]
-        await asyncio.wait_for(late.wait(), 2)
+        await asyncio.wait_for(late.wait(), 30)
         await call.all_is_heard()
         assert outputs(call) == told
 
@@ -344,7 +344,7 @@ async def test_results_go_back_only_when_the_reply_has_ended(dialect: str) -> No
 
     async with calling(dialect, Reply(parts=parts), tool_handler=lookup) as call:
         await call.greeting_audible()
-        await asyncio.wait_for(done.wait(), 2)
+        await asyncio.wait_for(done.wait(), 30)
         await call.all_is_heard()
         assert call.commands() == ["response.create"]
         await call.session.release()
@@ -404,7 +404,7 @@ async def test_a_result_after_close_is_nobodys(dialect: str) -> None:
         await call.agent.close()
         with pytest.raises(AgentClosedError):
             await call.agent.send_tool_result("call_berlin", "sunny")
-        await asyncio.wait_for(stopped.wait(), 2)
+        await asyncio.wait_for(stopped.wait(), 30)
         assert outputs(call) == {}
 
 
@@ -421,7 +421,7 @@ async def test_a_tool_may_hang_up(dialect: str) -> None:
         holder.append(call)
         await call.agent.create_response()
         await call.until(lambda: call.kinds()[-1] == "SessionClose")
-        await asyncio.wait_for(done.wait(), 2)
+        await asyncio.wait_for(done.wait(), 30)
 
 
 @pytest.mark.parametrize("dialect", ALL)

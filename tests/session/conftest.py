@@ -37,7 +37,7 @@ async def nothing_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     gc.collect()
     await steps(1)
     assert complaints == []
-    for _ in range(20):  # the other end of a loopback connection closes a little later
+    for _ in range(3000):  # the other end of a loopback connection closes a little later
         if open_sockets() <= sockets:
             break
         await asyncio.sleep(0.01)

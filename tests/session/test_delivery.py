@@ -77,6 +77,7 @@ async def test_a_callback_that_returns_an_awaitable_is_told_off(
 async def test_a_slow_callback_is_warned_about_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("realtime_core.delivery._SLOW_CALLBACK_S", 0.05)
     took = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: took.__setitem__(0, took[0] + 0.2) or took[0])
     line = await Line().open()

@@ -12,6 +12,7 @@ from attrs import define
 __all__ = ["Stalls", "stalls_watched"]
 
 _STEP_S = 0.005
+_TIMER_MS = 2.0
 
 
 @define
@@ -19,6 +20,8 @@ class Stalls:
     """What was seen."""
 
     worst_ms: float = 0.0
+    total_ms: float = 0.0
+    """All of them, where one after the other makes something late; what any timer is late by does not count."""
 
 
 @asynccontextmanager
@@ -31,7 +34,10 @@ async def stalls_watched() -> AsyncIterator[Stalls]:
         while True:
             due = loop.time() + _STEP_S
             await asyncio.sleep(_STEP_S)
-            seen.worst_ms = max(seen.worst_ms, (loop.time() - due) * 1000)
+            late_ms = (loop.time() - due) * 1000
+            seen.worst_ms = max(seen.worst_ms, late_ms)
+            if late_ms > _TIMER_MS:
+                seen.total_ms += late_ms
 
     watcher = asyncio.create_task(watch())
     try:

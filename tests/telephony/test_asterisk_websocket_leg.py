@@ -8,6 +8,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
+from realtime_core.testing import ManualClock
 from realtime_telephony import asterisk_leg
 from realtime_telephony.asterisk_leg import AsteriskWebSocketLeg
 from realtime_telephony.asterisk_media import SAMPLE_RATES_HZ
@@ -19,6 +20,7 @@ from realtime_telephony.asterisk_websocket import (
 from realtime_telephony.leg import CallerAudio, DigitPressed, LegClosed, LegEvent
 from tests.telephony.fakes.asterisk import WebSocketChannel
 from tests.telephony.fakes.raw_websocket import BINARY, TEXT, RawWebSocket
+from tests.telephony.stalls import stalls_watched
 
 FRAME = 320  # samples of 20 ms at 16 kHz
 Control = Literal["json", "plain-text"]
@@ -56,7 +58,7 @@ class Server:
         return refused.value.response
 
     async def leg(self) -> AsteriskWebSocketLeg:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.legs.get()
 
 
@@ -70,14 +72,14 @@ async def server() -> AsyncIterator[Server]:
     await runner.cleanup()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     if left:
-        await asyncio.wait(left, timeout=2)
+        await asyncio.wait(left, timeout=30)
     assert [task for task in left if not task.done()] == []
 
 
 async def events(leg: AsteriskWebSocketLeg) -> list[LegEvent]:
     """All that comes, to the end."""
     found: list[LegEvent] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not found or not isinstance(found[-1], LegClosed):
             found.append(await leg.receive())
     return found
@@ -87,6 +89,12 @@ def pcm(samples: int, start: int = 0) -> bytes:
     return b"".join(
         (index % 30_000).to_bytes(2, "little") for index in range(start, start + samples)
     )
+
+
+@pytest.fixture
+def asterisk_answers_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let its count arrive however slow this machine is, on which both sides run."""
+    monkeypatch.setattr(asterisk_leg, "_STATUS_TIMEOUT_S", 30.0)
 
 
 async def has(channel: WebSocketChannel, frames: int) -> None:
@@ -203,7 +211,7 @@ async def test_drained_returns_when_the_last_frame_was_played(
         leg = await server.leg()
         assert await leg.drained(0)
         leg.play(pcm(3 * FRAME + 5))
-        waiting = asyncio.create_task(leg.drained(5))
+        waiting = asyncio.create_task(leg.drained(30))
         await has(channel, 4)
         await channel.wait_for(lambda: len(channel.queue) == 5)
         channel.tick(4)
@@ -214,6 +222,7 @@ async def test_drained_returns_when_the_last_frame_was_played(
         assert leg.played_samples() == 3 * FRAME + 5
 
 
+@pytest.mark.usefixtures("asterisk_answers_in_time")
 @pytest.mark.parametrize("control", CONTROLS)
 async def test_a_flush_empties_the_queue_and_is_settled_by_asterisks_own_count(
     server: Server, control: Control
@@ -221,7 +230,7 @@ async def test_a_flush_empties_the_queue_and_is_settled_by_asterisks_own_count(
     async with WebSocketChannel(server.port, control=control) as channel:
         leg = await server.leg()
         leg.play(pcm(30 * FRAME))
-        waiting = asyncio.create_task(leg.drained(5))
+        waiting = asyncio.create_task(leg.drained(30))
         await has(channel, 30)
         channel.tick(13)
         del channel.commands[:]
@@ -234,7 +243,7 @@ async def test_a_flush_empties_the_queue_and_is_settled_by_asterisks_own_count(
         await has(channel, 2)
         channel.tick(2)
         assert b"".join(channel.played) == pcm(13 * FRAME) + pcm(2 * FRAME, 7)
-        assert (await asyncio.gather(leg.drained(5), _later(channel)))[0]
+        assert (await asyncio.gather(leg.drained(30), _later(channel)))[0]
         assert leg.played_samples() == 15 * FRAME
 
 
@@ -254,6 +263,7 @@ async def test_the_flush_is_on_its_way_before_the_first_await(server: Server) ->
         await has(channel, 0)
 
 
+@pytest.mark.usefixtures("asterisk_answers_in_time")
 async def test_audio_played_during_a_flush_counts_on_from_what_is_settled(server: Server) -> None:
     async with WebSocketChannel(server.port) as channel:
         leg = await server.leg()
@@ -264,7 +274,7 @@ async def test_audio_played_during_a_flush_counts_on_from_what_is_settled(server
         await asyncio.sleep(0)
         leg.play(pcm(FRAME, 9))
         await flushing
-        draining = asyncio.create_task(leg.drained(5))
+        draining = asyncio.create_task(leg.drained(30))
         await channel.wait_for(lambda: len(channel.queue) == 2)
         channel.tick(2)
         assert await draining
@@ -292,9 +302,11 @@ async def test_a_pause_somebody_left_is_ended_at_a_flush(server: Server) -> None
         await channel.wait_for(lambda: not channel.paused)
 
 
+@pytest.mark.usefixtures("asterisk_answers_in_time")
 async def test_what_is_held_back_is_neither_sent_nor_counted_after_a_flush(server: Server) -> None:
     async with WebSocketChannel(server.port) as channel:
         leg = await server.leg()
+        leg._clock = ManualClock(leg._clock.now())  # Asterisk's stands still too
         for second in range(30):
             leg.play(pcm(16_000, second))
         await channel.wait_for(lambda: channel.queue_length >= 500)
@@ -308,6 +320,7 @@ async def test_what_is_held_back_is_neither_sent_nor_counted_after_a_flush(serve
         await has(channel, 1)
 
 
+@pytest.mark.usefixtures("asterisk_answers_in_time")
 async def test_xoff_stops_and_xon_resumes(server: Server) -> None:
     async with WebSocketChannel(server.port) as channel:
         leg = await server.leg()
@@ -323,15 +336,16 @@ async def test_xoff_stops_and_xon_resumes(server: Server) -> None:
 
 
 async def test_played_follows_asterisks_clock(server: Server) -> None:
-    async with WebSocketChannel(server.port) as channel:
+    async with stalls_watched() as stalls, WebSocketChannel(server.port) as channel:
         leg = await server.leg()
         leg.play(pcm(40 * FRAME))
         await has(channel, 40)
         channel.run_clock()
         await channel.wait_for(lambda: len(channel.played) >= 25)
         # Within two frames: the one on its way, and the start between two ticks.
-        assert abs(leg.played_samples() - len(channel.played) * FRAME) <= 3 * FRAME
-        assert await leg.drained(5)
+        error = abs(leg.played_samples() - len(channel.played) * FRAME)
+        assert error <= 3 * FRAME + stalls.total_ms * 16
+        assert await leg.drained(30)
         assert leg.played_samples() == 40 * FRAME
 
 
@@ -356,7 +370,7 @@ async def test_close_ends_the_media_in_order(server: Server) -> None:
     async with WebSocketChannel(server.port) as channel:
         leg = await server.leg()
         leg.play(pcm(FRAME + 1))
-        waiting = asyncio.create_task(leg.drained(5))
+        waiting = asyncio.create_task(leg.drained(30))
         await asyncio.sleep(0)
         await asyncio.gather(leg.close(), leg.close())
         await channel.wait_ended()
@@ -501,7 +515,7 @@ async def test_what_does_not_begin_with_media_start_is_refused(server: Server) -
         assert frame is not None
         assert frame.payload[:2] == (1003).to_bytes(2, "big")
         await socket.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert "MEDIA_START" in str(await server.refusals.get())
 
 

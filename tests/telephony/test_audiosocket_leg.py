@@ -35,7 +35,7 @@ class Server:
         return self.listener.port
 
     async def leg(self) -> AudioSocketLeg:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.legs.get()
 
 
@@ -51,7 +51,7 @@ async def server() -> AsyncIterator[Server]:
 async def events(leg: AudioSocketLeg) -> list[LegEvent]:
     """All that comes, to the end."""
     found: list[LegEvent] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not found or not isinstance(found[-1], LegClosed):
             found.append(await leg.receive())
     return found
@@ -375,7 +375,8 @@ async def test_close_waits_for_no_call_that_does_not_end(
     stubborn: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("realtime_telephony.audiosocket.CLOSE_LIMIT_S", 0.02)
-    monkeypatch.setattr("realtime_telephony.audiosocket._CANCEL_LIMIT_S", 0.5)
+    cancel_limit_s = 0.5 if stubborn else 30.0
+    monkeypatch.setattr("realtime_telephony.audiosocket._CANCEL_LIMIT_S", cancel_limit_s)
     up, release = asyncio.Event(), asyncio.Event()
     cancelled: list[bool] = []
 
@@ -393,7 +394,7 @@ async def test_close_waits_for_no_call_that_does_not_end(
     await listener.start()
     async with AudioSocketCaller(listener.port) as caller:
         await up.wait()
-        await asyncio.wait_for(listener.close(), 5)
+        await asyncio.wait_for(listener.close(), 30)
         await caller.wait_ended()
         assert cancelled == [True]
         assert listener.connections == (1 if stubborn else 0)

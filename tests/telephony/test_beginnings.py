@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 import wave
 from contextlib import suppress
 from pathlib import Path
@@ -106,7 +107,7 @@ async def test_an_agent_that_was_over_before_it_could_greet_tells_why_itself() -
 async def test_an_agent_that_cannot_be_stopped_holds_no_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bridge, "CLOSE_LIMIT_S", 0.02)
+    monkeypatch.setattr(bridge, "CLOSE_LIMIT_S", 0.5)
     may_end = asyncio.Event()
 
     class Stubborn(LiveAgent):
@@ -160,9 +161,9 @@ def test_whatever_stands_in_a_fallback_is_audio_or_a_config_error(tmp_path: Path
 # What a call leaves
 
 
-async def recorded(leg: StubLeg, path: Path, calls: int = 100) -> None:
+async def recorded(leg: StubLeg, path: Path) -> None:
     call = asyncio.create_task(attach(LiveAgent(), leg, record=path))
-    for _ in range(calls):
+    for _ in range(100):
         leg.say(CallerAudio(pcm(20)))
     await until(lambda: len(leg.given) > 3200)
     leg.say(LegClosed("caller"))
@@ -246,7 +247,17 @@ async def test_a_disk_that_is_too_slow_ends_the_recording_and_not_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(keepsake, "_MOST_UNWRITTEN", 2)
-    await recorded(StubLeg(WE_PACE, LoopClock()), tmp_path / "call.wav", calls=500)
+
+    class Slow(StereoRecording):  # type: ignore[misc]
+        def caller(self, pcm: bytes, t_ms: float | None = None) -> None:
+            for _ in range(3000):  # in the writer's thread: slower than whatever gives it work
+                if "too slow for the recording" in caplog.text:
+                    break
+                time.sleep(0.01)
+            super().caller(pcm, t_ms)
+
+    monkeypatch.setattr(keepsake, "StereoRecording", Slow)
+    await recorded(StubLeg(WE_PACE, LoopClock()), tmp_path / "call.wav")
     assert caplog.text.count("too slow for the recording") == 1
     with wave.open(str(tmp_path / "call.wav")) as file:
         assert file.getframerate() == RATE_HZ

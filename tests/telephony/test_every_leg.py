@@ -23,7 +23,7 @@ from tests.telephony.callers import CALLERS, Caller
 from tests.telephony.fakes.media import eventually
 from tests.telephony.stalls import stalls_watched
 
-LIMIT_S = 5.0
+LIMIT_S = 30.0
 FRAME_MS = 20
 # Timers, and the peer's own frame.
 SLACK_MS = 40
@@ -59,7 +59,7 @@ async def nothing_is_left() -> AsyncIterator[None]:
         return asyncio.all_tasks() - tasks - {asyncio.current_task()}
 
     await eventually(lambda: not left())
-    for _ in range(100):
+    for _ in range(3000):
         if not await asyncio.to_thread(sockets) - open_before:
             return
         await asyncio.sleep(0.01)
@@ -205,7 +205,7 @@ async def test_the_position_never_falls_and_never_runs_ahead(caller: Caller) -> 
         while not told or told[-1] < len(played) // 2:
             told.append(leg.played_samples())
             limit_ms = speaker.ms + SLACK_MS + leg.capabilities.ahead_ms * (not leg.capabilities.flush)  # fmt: skip
-            assert told[-1] * 1000 / leg.sample_rate_hz <= limit_ms + stalls.worst_ms
+            assert told[-1] * 1000 / leg.sample_rate_hz <= limit_ms + stalls.total_ms
             assert speaker.ms < 1000 * LIMIT_S
             await asyncio.sleep(0.005)
         assert told == sorted(told)
@@ -255,7 +255,7 @@ async def test_a_flush_is_heard_at_once_and_its_count_is_true(caller: Caller) ->
         speaker.stop()
         flushed_at_ms = speaker.ms
         played = await leg.flush()
-        assert speaker.ms - flushed_at_ms < 100 + SLACK_MS + stalls.worst_ms
+        assert speaker.ms - flushed_at_ms < 100 + SLACK_MS + stalls.total_ms
         assert leg.played_samples() == played
         speaker.play(second)
         await speaker.done()
@@ -267,9 +267,9 @@ async def test_a_flush_is_heard_at_once_and_its_count_is_true(caller: Caller) ->
     # What was heard is the beginning of the first, nothing else, and no more of it than its time and our lead.
     assert heard == caller.carried(first)[: len(heard)]
     ahead_ms = 0 if leg.capabilities.flush else leg.capabilities.ahead_ms
-    assert len(heard) * 500 / rate <= flushed_at_ms + ahead_ms + SLACK_MS + stalls.worst_ms
+    assert len(heard) * 500 / rate <= flushed_at_ms + ahead_ms + SLACK_MS + stalls.total_ms
     error_ms = abs(len(heard) * 500 / rate - played * 1000 / rate)
-    assert error_ms <= FRAME_MS + ahead_ms + stalls.worst_ms
+    assert error_ms <= FRAME_MS + ahead_ms + stalls.total_ms
 
 
 async def test_a_second_flush_at_once_changes_nothing(caller: Caller) -> None:
@@ -281,10 +281,10 @@ async def test_a_second_flush_at_once_changes_nothing(caller: Caller) -> None:
         speaker.stop()
         played, again = await asyncio.gather(leg.flush(), leg.flush())
         assert again == leg.played_samples()
-        assert abs(again - played) * 1000 / rate <= FRAME_MS + stalls.worst_ms
+        assert abs(again - played) * 1000 / rate <= FRAME_MS + stalls.total_ms
         ahead_ms = 0 if leg.capabilities.flush else leg.capabilities.ahead_ms
         error_ms = abs(len(caller.heard) // 2 - again) * 1000 / rate
-        assert error_ms <= FRAME_MS + ahead_ms + stalls.worst_ms
+        assert error_ms <= FRAME_MS + ahead_ms + stalls.total_ms
         second = noise(100, rate, seed=2)
         speaker.play(second)
         await speaker.done()
@@ -313,7 +313,7 @@ async def test_what_was_never_played_has_drained(caller: Caller) -> None:
 
 async def test_a_wait_that_is_too_short_says_so(caller: Caller) -> None:
     async with in_call(caller) as leg:
-        for frame in caller.frames(noise(300, caller.expected.rate_hz)):
+        for frame in caller.frames(noise(1500, caller.expected.rate_hz)):
             leg.play(frame)
         assert not await leg.drained(0.05)
         assert await leg.drained(LIMIT_S)
@@ -336,7 +336,7 @@ async def test_what_was_flushed_has_not_drained(caller: Caller) -> None:
     async with in_call(caller) as leg:
         if not leg.capabilities.flush:
             pytest.skip("what was given is heard, flush or not")
-        for frame in caller.frames(noise(600, caller.expected.rate_hz)):
+        for frame in caller.frames(noise(5000, caller.expected.rate_hz)):
             leg.play(frame)
         drained = asyncio.create_task(leg.drained(LIMIT_S))
         await asyncio.sleep(0)
@@ -346,7 +346,7 @@ async def test_what_was_flushed_has_not_drained(caller: Caller) -> None:
 
 async def test_what_is_waited_for_at_the_end_of_the_call_has_not_drained(caller: Caller) -> None:
     async with in_call(caller) as leg:
-        for frame in caller.frames(noise(600, caller.expected.rate_hz)):
+        for frame in caller.frames(noise(5000, caller.expected.rate_hz)):
             leg.play(frame)
         drained = asyncio.create_task(leg.drained(LIMIT_S))
         await asyncio.sleep(0)

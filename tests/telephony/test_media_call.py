@@ -24,8 +24,8 @@ TOKEN = "a-token-nobody-guesses"
 
 
 async def refusal(server: MediaServer, vendor: FakeTwilio | FakeTelnyx | FakePlivo) -> str:
-    error = await asyncio.wait_for(server.refused.get(), 5)
-    await asyncio.wait_for(vendor.closed.wait(), 5)
+    error = await asyncio.wait_for(server.refused.get(), 30)
+    await asyncio.wait_for(vendor.closed.wait(), 30)
     assert vendor.close_code in (1008, 1009)
     await vendor.leave()
     return str(error)
@@ -55,7 +55,7 @@ async def test_the_right_token_or_signature_lets_in() -> None:
             vendor = FakeTwilio()
             await vendor.dial(server.url(path), headers)
             await vendor.begin()
-            leg = await asyncio.wait_for(server.legs.get(), 5)
+            leg = await asyncio.wait_for(server.legs.get(), 30)
             await vendor.hang_up()
             await leg.close()
 
@@ -84,7 +84,7 @@ async def test_a_peer_that_leaves_before_its_start() -> None:
         vendor = FakeTwilio()
         await vendor.dial(server.url())
         await vendor.leave()
-        error = await asyncio.wait_for(server.refused.get(), 5)
+        error = await asyncio.wait_for(server.refused.get(), 30)
         assert "but it closed with 1000" in str(error)
 
 
@@ -96,7 +96,7 @@ async def test_what_comes_before_the_start_is_dropped_within_a_limit() -> None:
         for message in early:
             await vendor.send(message)
         await vendor.begin()
-        leg = await asyncio.wait_for(server.legs.get(), 5)
+        leg = await asyncio.wait_for(server.legs.get(), 30)
         await vendor.press("1")
         assert repr(await leg.receive()) == "DigitPressed(digit='1')"  # no audio from before
         await vendor.leave()
@@ -135,7 +135,7 @@ async def test_giving_up_before_the_start_closes_the_socket() -> None:
     async with TestServer(app) as server:
         vendor = FakeTwilio()
         await vendor.dial(str(server.make_url("/media")))
-        await asyncio.wait_for(vendor.closed.wait(), 5)
+        await asyncio.wait_for(vendor.closed.wait(), 30)
         assert vendor.close_code == 1008
         await vendor.leave()
 
@@ -151,5 +151,5 @@ async def test_only_the_dialects_asked_for_are_taken() -> None:
         vendor = FakeTwilio()
         await vendor.dial(server.url())
         await vendor.begin()
-        assert (await asyncio.wait_for(server.legs.get(), 5)).info.leg == "twilio"
+        assert (await asyncio.wait_for(server.legs.get(), 30)).info.leg == "twilio"
         await vendor.leave()

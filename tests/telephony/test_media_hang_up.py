@@ -45,6 +45,8 @@ class Rest:
     def __init__(self, status: int = 200, body: Any = None, delay_s: float = 0.0) -> None:
         self.status, self.body, self.delay_s = status, body, delay_s
         self.requests: list[tuple[str, str, str]] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.authorization = ""
         self.url = ""
 
@@ -52,6 +54,7 @@ class Rest:
         self.requests.append((request.method, request.raw_path, await request.text()))
         self.authorization = request.headers.get("Authorization", "")
         await asyncio.sleep(self.delay_s)
+        await self.may_answer.wait()
         headers = {"Location": "https://elsewhere.example/"} if self.status == 302 else {}
         if self.body is None:
             return web.Response(status=self.status, headers=headers)
@@ -276,22 +279,24 @@ async def test_a_leg_hangs_up_by_its_account(fake: type[FakeVendor], make: Any) 
         await leg.hang_up()
         assert await leg.receive() == LegClosed("us")
         assert len(interface.requests) == 1
-        await asyncio.wait_for(vendor.closed.wait(), 2)
+        await asyncio.wait_for(vendor.closed.wait(), 30)
 
 
 async def test_a_stop_while_we_hang_up_is_our_hang_up() -> None:
     vendor = FakeTwilio()
     async with (
-        rest(delay_s=0.1) as interface,
+        rest() as interface,
         call(vendor, accounts={"twilio": twilio(interface.url)}) as (leg, _),
     ):
+        interface.may_answer.clear()
         hanging_up = asyncio.create_task(leg.hang_up())
-        await asyncio.sleep(0.02)
-        await vendor.hang_up()
+        await eventually(lambda: len(interface.requests) == 1)
+        leaving = asyncio.create_task(vendor.hang_up())
         closed = await leg.receive()
         assert isinstance(closed, LegClosed)
         assert closed.reason == "us"
-        await hanging_up
+        interface.may_answer.set()
+        await asyncio.gather(hanging_up, leaving)
 
 
 @pytest.mark.parametrize("how", ["break_off", "garbage", "silence"])
@@ -333,7 +338,7 @@ async def test_a_call_that_cannot_be_carried_is_ended(
     ):
         await vendor.dial(server.url())
         await vendor.begin()
-        refused = await asyncio.wait_for(server.refused.get(), 5)
+        refused = await asyncio.wait_for(server.refused.get(), 30)
         assert "PCMU" in str(refused)
         assert [path.rpartition("/")[2] for _, path, _ in interface.requests] == ["hangup"]
         await vendor.leave()
@@ -348,7 +353,7 @@ async def test_a_call_without_an_id_is_refused_and_nobody_asked() -> None:
     ):
         await vendor.dial(server.url())
         await vendor.begin(callSid="../Calls")
-        await asyncio.wait_for(server.refused.get(), 5)
+        await asyncio.wait_for(server.refused.get(), 30)
         assert interface.requests == []
         await vendor.leave()
 
@@ -356,12 +361,15 @@ async def test_a_call_without_an_id_is_refused_and_nobody_asked() -> None:
 async def test_a_call_that_was_transferred_is_left_alone_when_its_stream_breaks() -> None:
     vendor = FakeTelnyx()
     async with (
-        rest(delay_s=0.05) as interface,
+        rest() as interface,
         call(vendor, accounts={"telnyx": telnyx(interface.url)}) as (leg, _),
     ):
+        interface.may_answer.clear()
         transferring = asyncio.create_task(leg.transfer("+15550100"))
+        await eventually(lambda: len(interface.requests) == 1)
         await vendor.break_off()
         assert (await leg.receive()).reason == "network"  # type: ignore[union-attr]
+        interface.may_answer.set()
         await transferring
         await leg.hang_up()
         assert [path.rpartition("/")[2] for _, path, _ in interface.requests] == ["transfer"]
@@ -389,7 +397,7 @@ async def test_a_failed_hang_up_closes_the_stream_and_says_so(
     ):
         await leg.hang_up()
         assert await leg.receive() == LegClosed("us")
-        await asyncio.wait_for(vendor.closed.wait(), 2)
+        await asyncio.wait_for(vendor.closed.wait(), 30)
     assert "refused the hang-up with HTTP 500" in caplog.text
     assert SECRET not in caplog.text
 

@@ -21,6 +21,7 @@ from tests.telephony.fakes.media import (
     FakeVendor,
     eventually,
 )
+from tests.telephony.fakes.media_by_hand import ByHand
 from tests.telephony.fakes.media_server import call
 
 
@@ -45,7 +46,7 @@ def any_vendor(request: pytest.FixtureRequest) -> FakeVendor:
 
 async def audio_of(leg: MediaStreamLeg, size: int) -> bytes:
     heard = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(heard) < size:
             event = await leg.receive()
             assert isinstance(event, CallerAudio)
@@ -54,7 +55,7 @@ async def audio_of(leg: MediaStreamLeg, size: int) -> bytes:
 
 
 async def end_of(leg: MediaStreamLeg) -> LegClosed:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             event = await leg.receive()
             if isinstance(event, LegClosed):
@@ -93,7 +94,7 @@ async def test_what_we_play_is_heard_as_it_was(vendor: FakeVendor) -> None:
     async with call(vendor) as (leg, _):
         for frame in vendor.frames(pcm):
             leg.play(frame)
-        assert await leg.drained(3.0)
+        assert await leg.drained(30.0)
         assert vendor.heard == on_the_wire(vendor.hears, pcm)
         assert leg.played_samples() == len(pcm) // 2
 
@@ -118,23 +119,23 @@ async def test_a_tail_shorter_than_a_message_is_filled_up_and_not_counted(
     async with call(vendor) as (leg, _):
         leg.play(pcm[: 2 * vendor.rate_hz * 40 // 1000])
         leg.play(pcm[2 * vendor.rate_hz * 40 // 1000 :])
-        assert await leg.drained(3.0)
+        assert await leg.drained(30.0)
         assert leg.played_samples() == len(pcm) // 2
         assert vendor.heard_samples == vendor.rate_hz * 60 // 1000
 
 
 async def test_messages_grow_while_the_vendor_has_enough() -> None:
-    vendor = FakeTwilio()
-    async with call(vendor) as (leg, _):
-        for frame in vendor.frames(tone(800, 8000)):
-            leg.play(frame)
-        assert await leg.drained(2.0)
-        # 100 ms in messages of 20 ms, then 40 ms each.
-        assert sum(message["event"] == "media" for message in vendor.received) <= 25
+    hand = ByHand(FakeTwilio)
+    for frame in hand.vendor.frames(tone(800, 8000)):
+        hand.leg.play(frame)
+    await hand.advance(1.0)
+    assert hand.vendor.heard_samples == 6400
+    # 100 ms in messages of 20 ms, then 40 ms each.
+    assert hand.messages.count("media") <= 25
+    await hand.close()
 
 
 async def test_a_vendor_that_reads_no_more_is_let_go() -> None:
-    loop = asyncio.get_running_loop()
     vendor = FakePlivoL16()
     async with call(vendor) as (leg, _):
         transport: Any = vendor.ws._response.connection.transport  # type: ignore[union-attr]
@@ -144,9 +145,8 @@ async def test_a_vendor_that_reads_no_more_is_let_go() -> None:
             leg.play(second)
         closed = await end_of(leg)
         assert closed == LegClosed("network", "the vendor reads no more")
-        before = loop.time()
-        await leg.close()
-        assert loop.time() - before < 2.0
+        async with asyncio.timeout(10):
+            await leg.close()
         transport.abort()
 
 
@@ -176,7 +176,7 @@ async def test_audio_after_a_flush_counts_on(any_vendor: FakeVendor) -> None:
         await asyncio.sleep(0.25)
         played = await leg.flush()
         leg.play(tone(100, 8000))
-        assert await leg.drained(3.0)
+        assert await leg.drained(30.0)
         assert leg.played_samples() == played + 800
         assert any_vendor.heard_samples == any_vendor.heard_at_clear[0] + 800
 
@@ -190,7 +190,7 @@ async def test_play_while_plivo_has_not_answered_the_clear_yet() -> None:
         await asyncio.sleep(0)
         leg.play(tone(60, 8000))
         played = await flushing
-        assert await leg.drained(3.0)
+        assert await leg.drained(30.0)
         assert leg.played_samples() == played + 480
 
 
@@ -229,8 +229,8 @@ async def test_flush_before_anything_was_played(any_vendor: FakeVendor) -> None:
 
 async def test_drained_is_false_when_flushed(any_vendor: FakeVendor) -> None:
     async with call(any_vendor) as (leg, _):
-        leg.play(tone(900, 8000))
-        waiting = asyncio.create_task(leg.drained(5.0))
+        leg.play(tone(9000, 8000))
+        waiting = asyncio.create_task(leg.drained(30.0))
         await asyncio.sleep(0.05)
         await leg.flush()
         assert await waiting is False
@@ -239,9 +239,9 @@ async def test_drained_is_false_when_flushed(any_vendor: FakeVendor) -> None:
 async def test_drained_is_false_after_its_time_and_after_the_end(any_vendor: FakeVendor) -> None:
     async with call(any_vendor) as (leg, _):
         assert await leg.drained(0.01) is True  # nothing to wait for
-        leg.play(tone(900, 8000))
+        leg.play(tone(9000, 8000))
         assert await leg.drained(0.05) is False
-        waiting = asyncio.create_task(leg.drained(5.0))
+        waiting = asyncio.create_task(leg.drained(30.0))
         await asyncio.sleep(0)
         await leg.close()
         assert await waiting is False
@@ -255,7 +255,7 @@ async def test_a_vendor_that_answers_no_marks_is_followed_by_the_clock() -> None
 
     async with call(Markless()) as (leg, _):
         leg.play(tone(100, 8000))
-        assert await leg.drained(3.0)
+        assert await leg.drained(30.0)
         assert leg.played_samples() == 800
         assert leg.counters["unanswered_mark"] == 1
 
@@ -291,7 +291,7 @@ async def test_hang_up_without_an_account_ends_the_stream(any_vendor: FakeVendor
     async with call(any_vendor) as (leg, _):
         await asyncio.gather(leg.hang_up(), leg.hang_up())
         assert (await end_of(leg)).reason == "us"
-        await asyncio.wait_for(any_vendor.closed.wait(), 2)
+        await asyncio.wait_for(any_vendor.closed.wait(), 30)
         assert any_vendor.close_code == 1000
         with pytest.raises(UnsupportedError):
             await leg.transfer("+15550100")
@@ -372,7 +372,7 @@ async def test_a_message_too_large_ends_the_call(any_vendor: FakeVendor) -> None
     async with call(any_vendor, limits=StreamLimits(message_bytes=4096)) as (leg, _):
         await any_vendor.send({"event": "media", "padding": "x" * 5000})
         assert (await end_of(leg)).reason == "protocol"
-        await asyncio.wait_for(any_vendor.closed.wait(), 2)
+        await asyncio.wait_for(any_vendor.closed.wait(), 30)
         assert any_vendor.close_code == 1009
 
 
@@ -404,7 +404,7 @@ async def test_cancelling_receive_loses_nothing(any_vendor: FakeVendor) -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(leg.receive(), 0.01)
             await any_vendor.press(digit)
-            assert await asyncio.wait_for(leg.receive(), 2) == DigitPressed(digit)
+            assert await asyncio.wait_for(leg.receive(), 30) == DigitPressed(digit)
 
 
 async def test_two_calls_do_not_disturb_each_other() -> None:
@@ -413,7 +413,7 @@ async def test_two_calls_do_not_disturb_each_other() -> None:
         first.play(tone(200, 8000))
         second.play(tone(100, 8000))
         await one.break_off()
-        assert await second.drained(2.0)
+        assert await second.drained(30.0)
         assert (await end_of(first)).reason == "network"
         assert other.heard_samples == 800
 

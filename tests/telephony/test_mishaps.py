@@ -147,7 +147,7 @@ async def test_a_leg_that_can_play_no_more_ends_the_call_soon(
 ) -> None:
     leg, agent = FragileLeg("we_pace"), LiveAgent()
     leg.fail("play", *[ValueError("a bug")] * 1000)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(15):
         report = await attach(agent, leg, fallback=sorry)
     assert report.ended_by == "failure"
     assert leg.hung_up
@@ -378,7 +378,7 @@ async def test_a_caller_who_hangs_up_during_the_fallback_ends_it(sorry: Path) ->
     call = asyncio.create_task(attach(agent, leg, fallback=sorry))
     await until(lambda: bool(leg.heard))
     leg.say(LegClosed("caller"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(15):
         assert (await call).ended_by == "failure"
     assert leg.closed
     await nothing_left()
@@ -465,7 +465,7 @@ async def test_a_call_cancelled_while_it_is_put_away_is_put_away_all_the_same() 
 async def test_what_hangs_or_fails_at_the_end_holds_up_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(bridge, "CLOSE_LIMIT_S", 0.02)
+    monkeypatch.setattr(bridge, "CLOSE_LIMIT_S", 0.5)  # for those that neither hang nor fail
     leg, agent = FragileLeg(), LiveAgent()
     leg.fail("hang_up", OSError("gone"))
     agent.close = lambda: until(lambda: False)  # type: ignore[method-assign]

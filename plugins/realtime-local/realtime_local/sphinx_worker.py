@@ -23,6 +23,7 @@ from .watchdog import Watchdog
 __all__ = ["FREE_SPEECH", "GRAMMARS", "SphinxWorker"]
 
 _START_LIMIT_S: Final = 10.0
+"""For the process to be ready, and again for a grammar: its models may come from a slow disk, on a busy machine."""
 _QUEUE_LIMIT_S: Final = 10.0
 _UTTERANCE_LIMIT_S: Final = 5.0
 _LONGEST_LIMIT_S: Final = 15.0
@@ -82,7 +83,7 @@ class SphinxWorker:
         """
         message = json.dumps({**request, "size": len(pcm)}).encode("ascii") + b"\n" + pcm
         length_s = len(pcm) / (MODEL_RATE_HZ * BYTES_PER_SAMPLE)
-        limit_s = min(self._limit_s + length_s, _LONGEST_LIMIT_S)
+        limit_s = min(self._limit_s + length_s, _LONGEST_LIMIT_S) if pcm else _START_LIMIT_S
         if not self._lock.acquire(timeout=_QUEUE_LIMIT_S):
             raise _failure(f"the recogniser was busy with others for {_QUEUE_LIMIT_S:.0f} s")
         try:

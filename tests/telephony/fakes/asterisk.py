@@ -21,7 +21,7 @@ from tests.telephony.fakes.raw_websocket import BINARY, CLOSE, PING, PONG, TEXT,
 
 __all__ = ["AudioSocketCaller", "WebSocketChannel"]
 
-TIMEOUT_S: Final = 5.0
+TIMEOUT_S: Final = 30.0
 TICK_S: Final = 0.02
 _COMMANDS: Final = frozenset({
     "ANSWER", "HANGUP", "START_MEDIA_BUFFERING", "STOP_MEDIA_BUFFERING", "MARK_MEDIA", "FLUSH_MEDIA", "PAUSE_MEDIA",

@@ -439,7 +439,7 @@ VENDORS: tuple[type[FakeVendor], ...] = (
 )
 
 
-async def eventually(condition: Any, within_s: float = 3.0) -> None:
+async def eventually(condition: Any, within_s: float = 30.0) -> None:
     """Wait for something that another task brings about."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):

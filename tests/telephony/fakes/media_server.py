@@ -62,7 +62,7 @@ async def call(
     async with media_server(**options) as server:
         await vendor.dial(server.url())
         await vendor.begin()
-        leg = await asyncio.wait_for(server.legs.get(), 5)
+        leg = await asyncio.wait_for(server.legs.get(), 30)
         try:
             yield leg, server
         finally:
