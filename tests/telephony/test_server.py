@@ -672,6 +672,45 @@ async def test_a_connection_that_asks_nothing_more_is_closed(
         writer.close()
 
 
+async def test_a_connection_that_asks_and_never_reads_is_closed() -> None:
+    async with served() as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+        server = ours.server._http._runner.server  # type: ignore[union-attr]
+        assert server is not None
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+        with suppress(ConnectionError):
+            assert (await asyncio.wait_for(reader.read(), 5)).count(b"HTTP/1.1 200 OK") == 1
+        await eventually(lambda: not server.connections)
+        writer.close()
+
+
+async def test_of_what_is_no_request_the_log_holds_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = "secret-of-somebody"
+    wrong = (
+        f"GET /media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\x01\r\n\r\n",
+        f"GET /media/{secret} HTTP/9\r\n\r\n",
+        f"G=T /media/{secret} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"GET /{secret * 500} HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+    )
+    async with served() as ours:
+        for said in wrong:
+            reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+            writer.write(said.encode())
+            with suppress(ConnectionError):
+                assert b" 400 " in await asyncio.wait_for(reader.read(), 5) or "gzip" in said
+            writer.close()
+    assert secret not in caplog.text
+    assert "Traceback" not in caplog.text
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [each.getMessage() for each in told] == [
+        "Error handling request from 127.0.0.1: BadHttpMessage"  # once in a while
+    ]
+
+
 async def test_a_call_outlasts_the_limit_of_idle_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
