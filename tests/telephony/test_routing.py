@@ -379,6 +379,17 @@ def test_a_secret_written_out_is_refused_unless_the_file_says_so() -> None:
     read("[server]\nsecrets_in_this_file = true\n" + SERVER + inline).check()
 
 
+def test_a_table_of_secrets_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", "sk-of-the-gateway")
+    credential = "[default]\ncredential = {{ provider = 'openai', headers = {{ X-Key = '{}' }} }}\n"
+    taken = read(SERVER + credential.format("${GATEWAY_KEY}"))
+    taken.check()
+    assert taken.default is not None
+    assert taken.default.credential["headers"] == {"X-Key": "sk-of-the-gateway"}
+    problem = refused_by_check(SERVER + credential.format("sk-in-the-file"))
+    assert "default.credential.headers: a secret stands in the file" in problem
+
+
 def test_check_looks_at_files_and_folders(tmp_path: Path) -> None:
     stereo = tmp_path / "stereo.wav"
     with wave.open(str(stereo), "wb") as file:
