@@ -109,7 +109,6 @@ def test_a_wrong_credential_is_found_before_anything_listens(invoke: Invoke, con
 def test_the_example_is_printed(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DASHSCOPE_API_KEY", "x")
     monkeypatch.setenv("REALTIME_CALLS_SECRET", "correct horse battery staple")
     example = tmp_path / "calls.toml"
     example.write_text(invoke("--example").output)
