@@ -104,6 +104,9 @@ A_UUID = "40325ec2-5efd-4bd3-805f-53576e581d13"
         ('caller = ["1", "*"]', 'leg = "twilio"'),
         ('leg = ["twilio", "plivo"]', 'leg = "plivo"\ndialled = "1"'),
         ('uuid = "4*"', f'uuid = "{A_UUID}"'),
+        ('leg = "audiosocket"', f'uuid = "{A_UUID}"'),
+        ('uuid = "*"', 'leg = "audiosocket"'),
+        ('leg = ["asterisk", "audiosocket", "plivo", "telnyx", "twilio"]', 'dialled = "1"'),
         ('parameters = { shop = "*" }', 'parameters = { shop = "north", tier = "gold" }'),
     ],
 )
@@ -123,6 +126,8 @@ def test_a_route_that_never_gets_a_call_is_refused(earlier: str, later: str) -> 
         ('leg = "twilio"', 'dialled = "1"'),
         (f'uuid = "{A_UUID}"', 'uuid = "*"'),
         ('uuid = "*"', 'dialled = "1"'),
+        (f'uuid = "{A_UUID}"', 'leg = "audiosocket"'),
+        ('leg = "audiosocket"', 'dialled = "1"'),
         ('parameters = { shop = "*" }', 'parameters = { tier = "*" }'),
     ],
 )
