@@ -235,6 +235,7 @@ async def _last_answer(_request: web.Request, response: web.StreamResponse) -> N
     """Close a connection behind an answer: no limit of time would count while somebody asks more and reads nothing."""
     if not isinstance(response, web.WebSocketResponse):
         response.force_close()
+        response.headers["Connection"] = "close"  # it is too late for aiohttp to say so
 
 
 def _json(value: Any, status: int = 200) -> web.Response:
