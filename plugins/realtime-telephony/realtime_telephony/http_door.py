@@ -126,6 +126,7 @@ class HttpDoor:
             handle_signals=False,
             shutdown_timeout=_GOODBYE_S,
             keepalive_timeout=IDLE_S,
+            lingering_time=0,  # nobody has to send a body, and who waits for one outlasts the server
         )
         await runner.setup()
         try:

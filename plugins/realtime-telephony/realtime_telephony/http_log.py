@@ -12,7 +12,7 @@ from realtime_telephony.seldom import Seldom
 
 __all__ = ["HttpLog"]
 
-_UNREADABLE: Final = (HttpProcessingError, RequestPayloadError)
+_OF_PEERS: Final = (HttpProcessingError, RequestPayloadError, ConnectionError)
 
 
 @final
@@ -21,21 +21,21 @@ class HttpLog(logging.LoggerAdapter[logging.Logger]):
     Writes to `aiohttp.server`.
 
     Of a request that cannot be read aiohttp logs the line it stumbled over, in which a secret may stand, and a traceback each
-    time. Here it is the kind of the error, and not every time.
+    time; a traceback also of a peer that is gone before it is answered. Here it is the kind of the error, and not every time.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.getLogger("aiohttp.server"), {})
-        self._unreadable = Seldom(self.logger)
+        self._seldom = Seldom(self.logger)
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Log a message."""
         error = kwargs.get("exc_info")
-        if not isinstance(error, _UNREADABLE):
+        if not isinstance(error, _OF_PEERS):
             super().log(level, msg, *args, **kwargs)
             return
         message = f"{msg}: %s"
         if level >= logging.WARNING:
-            self._unreadable.warn(message, *args, type(error).__name__)
+            self._seldom.warn(message, *args, type(error).__name__)
         else:
             self.logger.log(level, message, *args, type(error).__name__)

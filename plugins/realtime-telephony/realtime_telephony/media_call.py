@@ -136,7 +136,7 @@ async def _wait_for_start(
             for _ in range(MESSAGES_BEFORE_START + 1):
                 message = await socket.receive()
                 if isinstance(message, SocketEnd):
-                    raise ConfigError(f"media stream: {expected}, but it {message.detail}")
+                    raise ConfigError(f"media stream: {expected}, got none: {message.detail}")
                 parsed: dict[str, Any] | None = (
                     parse_json(message) if isinstance(message, str) else None
                 )

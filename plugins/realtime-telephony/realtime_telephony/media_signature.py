@@ -44,7 +44,7 @@ def twilio_signature(auth_token: str, url: str, params: Mapping[str, str] | None
         params: Of a posted form.
     """
     signed = url + "".join(key + value for key, value in sorted((params or {}).items()))
-    digest = hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1).digest()
+    digest = hmac.new(auth_token.encode(), _bytes(signed), hashlib.sha1).digest()
     return b64encode(digest).decode()
 
 
@@ -72,12 +72,13 @@ def _plivo_pairs(query: str, params: Mapping[str, str]) -> str:
 
 def _plivo_digest(auth_token: str, base: str, pairs: str, nonce: str) -> str:
     signed = f"{base}?{pairs}" if pairs else base
-    digest = hmac.new(auth_token.encode(), f"{signed}.{nonce}".encode(), hashlib.sha256).digest()
+    digest = hmac.new(auth_token.encode(), _bytes(f"{signed}.{nonce}"), hashlib.sha256).digest()
     return b64encode(digest).decode()
 
 
-def _equal(expected: str, given: str) -> bool:
-    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
+def _bytes(text: str) -> bytes:
+    """Write out text; where a request holds bytes that are no UTF-8, aiohttp gives half characters."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _requested(request: web.BaseRequest, public_url: str) -> str:
@@ -177,7 +178,7 @@ def _any_equal(many: Iterator[str], *few: str) -> bool:
     found = False
     for one in many:
         for other in few:
-            found |= _equal(other, one)
+            found |= hmac.compare_digest(_bytes(other), _bytes(one))
     return found
 
 
