@@ -250,6 +250,7 @@ WRONG = [
     (SERVER + "[[route]]\ndialled = 5\n" + INLINE, "route[1].dialled: expected a string or a list of strings, got 5"),
     (SERVER + "[[route]]\ndialled = []\n" + INLINE, "route[1].dialled: expected at least one string, got an empty list"),
     (SERVER + "[default]\n", "default.credential: expected a table such as"),
+    (SERVER + '[default]\ncredential = "\\u0000"\n', "default.credential: no file has such a name"),
     (SERVER + "[default]\ncredential = { model = 'x' }\n", "default.credential: expected a provider"),
     (SERVER + "[default]\ncredential = { provider = 'openai', apiKey = '${GONE}' }\n", "default.credential.apiKey: the environment variable GONE is not set"),
     (with_route("greeting = 5"), "route[1].greeting: expected a string, true for the usual one, or false for none"),

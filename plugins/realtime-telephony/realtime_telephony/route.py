@@ -267,6 +267,8 @@ def _from_json(path: Path, at: str) -> dict[str, Any]:
         problem = f"{path} is not UTF-8 text"
     except json.JSONDecodeError as error:
         problem = f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except ValueError:
+        problem = "no file has such a name"
     else:
         if isinstance(value, dict):
             return value
