@@ -356,6 +356,7 @@ async def test_a_call_that_cannot_be_carried_is_ended(
         assert [path.rpartition("/")[2] for _, path, _ in interface.requests] == ["hangup"]
         await vendor.leave()
         assert ("the stream is closed instead" in caplog.text) == logged
+        assert ("call v3:" in caplog.text) == logged
 
 
 async def test_a_call_without_an_id_is_refused_and_nobody_asked() -> None:
@@ -408,6 +409,8 @@ async def test_a_failed_hang_up_closes_the_stream_and_says_so(
         await leg.hang_up()
         assert await leg.receive() == LegClosed("us")
         await asyncio.wait_for(vendor.closed.wait(), 2)
+    # Whoever reads it has to end that call by hand.
+    assert f"call {vendor.call}: 127.0.0.1:" in caplog.text
     assert "refused the hang-up with HTTP 500" in caplog.text
     assert SECRET not in caplog.text
 
