@@ -85,7 +85,7 @@ async def test_a_peer_that_leaves_before_its_start() -> None:
         await vendor.dial(server.url())
         await vendor.leave()
         error = await asyncio.wait_for(server.refused.get(), 30)
-        assert "but it closed with 1000" in str(error)
+        assert "plivo, got none: closed with 1000" in str(error)
 
 
 async def test_what_comes_before_the_start_is_dropped_within_a_limit() -> None:
@@ -113,7 +113,7 @@ async def test_a_first_message_too_large_is_refused() -> None:
         vendor = FakeTwilio()
         await vendor.dial(server.url())
         await vendor.send({"event": "start", "padding": "x" * 70_000})
-        assert "refused a frame with 1009" in await refusal(server, vendor)
+        assert "plivo, got none: we refused a frame with 1009" in await refusal(server, vendor)
 
 
 async def test_an_encoding_we_cannot_carry_is_refused_with_advice() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from base64 import b64encode
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
@@ -113,11 +114,29 @@ def test_guess_plivo_signs_the_upgrade_as_it_signs_its_webhooks() -> None:
     ):
         good = plivo_signature_v3(AUTH, url, "n1")
         assert check(request(X_Plivo_Signature_V3=good, X_Plivo_Signature_V3_Nonce="n1"))
+        asked = plivo_signature_v3(AUTH, f"{url}?b=2&a=1", "n1")
+        asking = {"X_Plivo_Signature_V3": asked, "X_Plivo_Signature_V3_Nonce": "n1"}
+        assert check(request("/media?a=1&b=2", **asking))
+        assert not check(request("/media?a=1&b=3", **asking))
         both = f"bad, {good}"
         assert check(request(X_Plivo_Signature_V3=both, X_Plivo_Signature_V3_Nonce="n1"))
         assert not check(request(X_Plivo_Signature_V3=good, X_Plivo_Signature_V3_Nonce="n2"))
         assert not check(request(X_Plivo_Signature_V3=good))
     assert not check(request(X_Plivo_Signature_V3_Nonce="n1"))
+
+
+def test_a_long_query_of_a_stranger_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_apart: list[str] = []
+
+    def parse(query: str, *args: Any, **options: Any) -> dict[str, list[str]]:
+        taken_apart.append(query)
+        return parse_qs(query, *args, **options)
+
+    monkeypatch.setattr("realtime_telephony.media_signature.parse_qs", parse)
+    path = "/media?" + "a&" * 4000  # some ms each time, in which every call waits
+    headers = {"X_Plivo_Signature_V3": "x,y", "X_Plivo_Signature_V3_Nonce": "1"}
+    assert not PlivoSignature(AUTH)(request(path, **headers))
+    assert len(taken_apart) == 1
 
 
 @pytest.mark.parametrize(

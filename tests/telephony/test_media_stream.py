@@ -395,7 +395,8 @@ async def test_a_complaint_of_telnyx_is_logged_and_the_call_goes_on(
         await vendor.send(vendor.envelope("error", payload=complaint))
         await vendor.press("1")
         assert await leg.receive() == DigitPressed("1")
-        assert "100003 malformed_frame no\\nway" in caplog.text
+        told = f"call {leg.info.call_id}: telnyx complains: 100003 malformed_frame no\\nway"
+        assert told in caplog.text
 
 
 async def test_cancelling_receive_loses_nothing(any_vendor: FakeVendor) -> None:

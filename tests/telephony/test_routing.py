@@ -71,7 +71,7 @@ def with_route(lines: str) -> str:
 
 def test_the_example_is_complete_and_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REALTIME_CALLS_SECRET", SECRET)
-    monkeypatch.setenv("DASHSCOPE_API_KEY", "x")
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     text = (files("realtime_telephony") / "calls.example.toml").read_text("utf-8")
     routing = read(text, tmp_path)
     routing.check()
@@ -104,6 +104,9 @@ A_UUID = "40325ec2-5efd-4bd3-805f-53576e581d13"
         ('caller = ["1", "*"]', 'leg = "twilio"'),
         ('leg = ["twilio", "plivo"]', 'leg = "plivo"\ndialled = "1"'),
         ('uuid = "4*"', f'uuid = "{A_UUID}"'),
+        ('leg = "audiosocket"', f'uuid = "{A_UUID}"'),
+        ('uuid = "*"', 'leg = "audiosocket"'),
+        ('leg = ["asterisk", "audiosocket", "plivo", "telnyx", "twilio"]', 'dialled = "1"'),
         ('parameters = { shop = "*" }', 'parameters = { shop = "north", tier = "gold" }'),
     ],
 )
@@ -123,6 +126,8 @@ def test_a_route_that_never_gets_a_call_is_refused(earlier: str, later: str) -> 
         ('leg = "twilio"', 'dialled = "1"'),
         (f'uuid = "{A_UUID}"', 'uuid = "*"'),
         ('uuid = "*"', 'dialled = "1"'),
+        (f'uuid = "{A_UUID}"', 'leg = "audiosocket"'),
+        ('leg = "audiosocket"', 'dialled = "1"'),
         ('parameters = { shop = "*" }', 'parameters = { tier = "*" }'),
     ],
 )
@@ -245,6 +250,7 @@ WRONG = [
     (SERVER + "[[route]]\ndialled = 5\n" + INLINE, "route[1].dialled: expected a string or a list of strings, got 5"),
     (SERVER + "[[route]]\ndialled = []\n" + INLINE, "route[1].dialled: expected at least one string, got an empty list"),
     (SERVER + "[default]\n", "default.credential: expected a table such as"),
+    (SERVER + '[default]\ncredential = "\\u0000"\n', "default.credential: no file has such a name"),
     (SERVER + "[default]\ncredential = { model = 'x' }\n", "default.credential: expected a provider"),
     (SERVER + "[default]\ncredential = { provider = 'openai', apiKey = '${GONE}' }\n", "default.credential.apiKey: the environment variable GONE is not set"),
     (with_route("greeting = 5"), "route[1].greeting: expected a string, true for the usual one, or false for none"),
@@ -377,6 +383,17 @@ def test_a_secret_written_out_is_refused_unless_the_file_says_so() -> None:
     assert "${OPENAI_API_KEY}" in problem
     assert "sk-in-the-file" not in problem
     read("[server]\nsecrets_in_this_file = true\n" + SERVER + inline).check()
+
+
+def test_a_table_of_secrets_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", "sk-of-the-gateway")
+    credential = "[default]\ncredential = {{ provider = 'openai', headers = {{ X-Key = '{}' }} }}\n"
+    taken = read(SERVER + credential.format("${GATEWAY_KEY}"))
+    taken.check()
+    assert taken.default is not None
+    assert taken.default.credential["headers"] == {"X-Key": "sk-of-the-gateway"}
+    problem = refused_by_check(SERVER + credential.format("sk-in-the-file"))
+    assert "default.credential.headers: a secret stands in the file" in problem
 
 
 def test_check_looks_at_files_and_folders(tmp_path: Path) -> None:

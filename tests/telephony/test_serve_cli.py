@@ -23,6 +23,7 @@ from realtime_telephony.audiosocket_frames import CallId, encode
 from realtime_telephony.console import Console
 from realtime_telephony.routing import load_routing
 from realtime_telephony.serve import _serve, serve_calls
+from realtime_telephony.signals import Asked
 from tests.telephony.fakes.asterisk import AudioSocketCaller
 from tests.telephony.fakes.media import eventually
 from tests.telephony.test_server import UUID_1
@@ -108,7 +109,6 @@ def test_a_wrong_credential_is_found_before_anything_listens(invoke: Invoke, con
 def test_the_example_is_printed(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DASHSCOPE_API_KEY", "x")
     monkeypatch.setenv("REALTIME_CALLS_SECRET", "correct horse battery staple")
     example = tmp_path / "calls.toml"
     example.write_text(invoke("--example").output)
@@ -202,7 +202,7 @@ async def test_it_serves_until_signals_end_it(
 
     stack = ExitStack()
     serving = asyncio.create_task(
-        _serve(routing, stack.enter_context(Console("ERROR")), lambda: routing)
+        _serve(routing, stack.enter_context(Console("ERROR")), lambda: routing, Asked())
     )
     await _until_signals_end_it(serving, says, lambda: said, signals, code)
     await asyncio.to_thread(stack.close)
@@ -336,3 +336,16 @@ def test_sighup_reads_the_routes_again_and_a_wrong_file_changes_nothing(config: 
         rest, _errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert rest.endswith("  lift  uuid *  openai\nstopping: 0 calls are up\nstopped\n")
+
+
+@posix
+def test_sighup_while_it_starts_is_kept_until_it_serves(config: Path) -> None:
+    tools = "import os, signal\nfree = []\nos.kill(os.getpid(), signal.SIGHUP)\n"  # while the file is read
+    (config.parent / "tools_that_reload.py").write_text(tools, encoding="utf-8")
+    config.write_text(config.read_text() + 'tools = "tools_that_reload:free"\n')
+    with running(config) as (process, _said, _port):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Routes, the first that fits takes a call:\n"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode == 0

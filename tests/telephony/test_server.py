@@ -628,6 +628,29 @@ async def test_a_vendors_signature_lets_its_stream_in_and_nobody_else() -> None:
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /media HTTP/1.1\r\nHost: \xff\r\nX-Plivo-Signature-V3-Nonce: 1\r\n",
+        b"GET /media HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature: \xff\r\n",
+        b"GET /media HTTP/1.1\r\nHost: x\r\nX-Plivo-Signature-V3: \xff\r\nX-Plivo-Signature-V3-Nonce: \xff\r\n",
+    ],
+)
+async def test_bytes_that_are_no_text_are_no_signature(
+    head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendors = (
+        "[server.twilio]\naccount_sid_env = 'SID'\nauth_token_env = 'TOKEN'\n"
+        "[server.plivo]\nauth_id_env = 'SID'\nauth_token_env = 'TOKEN'\n"
+    )
+    async with served(routing(vendors)) as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+        writer.write(head + b"\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 403")
+        writer.close()
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
     ("header", "value"),
     [("Origin", "https://evil.example"), ("X-Forwarded-For", "203.0.113.9"), ("Via", "1.1 x")],
 )
@@ -670,6 +693,54 @@ async def test_a_connection_that_asks_nothing_more_is_closed(
         answer = await asyncio.wait_for(reader.read(), 30)
         assert answer.startswith(b"HTTP/1.1 200 OK") or said[-4:] != b"\r\n\r\n"
         writer.close()
+
+
+async def test_a_connection_gets_one_answer_however_much_it_asks() -> None:
+    async with served() as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+        server = ours.server._http._runner.server  # type: ignore[union-attr]
+        assert server is not None
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+        with suppress(ConnectionError):
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"Connection: close\r\n") == 1
+        await eventually(lambda: not server.connections)
+        writer.close()
+
+
+async def test_who_goes_before_sending_what_was_announced_leaves_nothing() -> None:
+    async with served() as ours:
+        reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        assert await reader.readuntil(b"}")
+        writer.close()
+
+
+async def test_of_what_is_no_request_the_log_holds_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = "secret-of-somebody"
+    wrong = (
+        f"GET /media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\x01\r\n\r\n",
+        f"GET /media/{secret} HTTP/9\r\n\r\n",
+        f"G=T /media/{secret} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"GET /{secret * 500} HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+    )
+    async with served() as ours:
+        for said in wrong:
+            reader, writer = await asyncio.open_connection("127.0.0.1", ours.http)
+            writer.write(said.encode())
+            with suppress(ConnectionError):
+                assert b" 400 " in await asyncio.wait_for(reader.read(), 5) or "gzip" in said
+            writer.close()
+    assert secret not in caplog.text
+    assert "Traceback" not in caplog.text
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [each.getMessage() for each in told] == [
+        "Error handling request from 127.0.0.1: BadHttpMessage"  # once in a while
+    ]
 
 
 async def test_a_call_outlasts_the_limit_of_idle_connections(

@@ -13,6 +13,7 @@ from aiohttp import web
 from realtime_telephony.access import operator_check, stream_check, what_is_missing
 from realtime_telephony.asterisk_websocket import CallRefusedError, asterisk_call
 from realtime_telephony.desk import Desk
+from realtime_telephony.http_log import HttpLog
 from realtime_telephony.introspection import (
     ProviderList,
     calls_as_json,
@@ -108,6 +109,7 @@ class HttpDoor:
             OSError: The address cannot be had.
         """
         app = web.Application()
+        app.on_response_prepare.append(_last_answer)
         app.router.add_get(ASTERISK_PATH, self._asterisk)
         app.router.add_get(MEDIA_PATH, self._media)
         app.router.add_get(MEDIA_PATH + "/{token}", self._media)
@@ -120,9 +122,11 @@ class HttpDoor:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=HttpLog(),
             handle_signals=False,
             shutdown_timeout=_GOODBYE_S,
             keepalive_timeout=IDLE_S,
+            lingering_time=0,  # nobody has to send a body, and who waits for one outlasts the server
         )
         await runner.setup()
         try:
@@ -226,6 +230,13 @@ class HttpDoor:
         except TimeoutError:
             return _json({"error": "a provider does not let itself be imported"}, status=503)
         return web.Response(body=body, content_type="application/json")
+
+
+async def _last_answer(_request: web.Request, response: web.StreamResponse) -> None:
+    """Close a connection behind an answer: no limit of time would count while somebody asks more and reads nothing."""
+    if not isinstance(response, web.WebSocketResponse):
+        response.force_close()
+        response.headers["Connection"] = "close"  # it is too late for aiohttp to say so
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

@@ -83,10 +83,10 @@ class Match:
     def hides(self, later: Match) -> bool:
         """Whether a later route plainly never gets a call: whatever fits it fits this one."""
         return (
-            (not self.leg or (bool(later.leg) and set(later.leg) <= set(self.leg)))
+            set(later.possible_legs) <= set(self.possible_legs)
             and _covers(self.dialled, later.dialled)
             and _covers(self.caller, later.caller)
-            and (not self.uuid or (bool(later.uuid) and _covers(self.uuid, later.uuid)))
+            and _covers(self.uuid, later.uuid)
             and all(
                 name in later.parameters and _covers(patterns, later.parameters[name])
                 for name, patterns in self.parameters.items()

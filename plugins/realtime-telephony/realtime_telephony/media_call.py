@@ -17,6 +17,7 @@ from realtime_telephony.media_hang_up import CallActions, VendorAccount
 from realtime_telephony.media_signature import RequestCheck
 from realtime_telephony.media_socket import CLOSE_TIMEOUT_S, NEVER_WAIT, MediaSocket, SocketEnd
 from realtime_telephony.media_stream import MediaStreamLeg, StreamLimits
+from realtime_telephony.peer_text import one_word
 
 __all__ = ["MESSAGES_BEFORE_START", "START_TIMEOUT_S", "StreamRefusedError", "media_stream_call"]
 
@@ -124,7 +125,7 @@ async def _end_call(
     try:
         await CallActions(account).hang_up(call_id)
     except RealtimeError as error:
-        _log.error("%s: %s; the stream is closed instead", dialect.name, error)
+        _log.error("call %s: %s; the stream is closed instead", one_word(call_id), error)
 
 
 async def _wait_for_start(
@@ -136,7 +137,7 @@ async def _wait_for_start(
             for _ in range(MESSAGES_BEFORE_START + 1):
                 message = await socket.receive()
                 if isinstance(message, SocketEnd):
-                    raise ConfigError(f"media stream: {expected}, but it {message.detail}")
+                    raise ConfigError(f"media stream: {expected}, got none: {message.detail}")
                 parsed: dict[str, Any] | None = (
                     parse_json(message) if isinstance(message, str) else None
                 )

@@ -23,7 +23,6 @@ from realtime_core.credentials import secret, setting
 from realtime_core.errors import ConfigError, ConnectError, ErrorKind
 
 __all__ = [
-    "ACCOUNTS",
     "REST_TIMEOUT_S",
     "RETRY_AFTER_S",
     "CallActions",
@@ -240,14 +239,6 @@ class PlivoAccount(VendorAccount):
         return status == 404
 
 
-ACCOUNTS: Final[Mapping[str, type[VendorAccount]]] = {
-    "twilio": TwilioAccount,
-    "telnyx": TelnyxAccount,
-    "plivo": PlivoAccount,
-}
-"""By the name of the dialect, for `load_credential`."""
-
-
 @final
 class CallActions:
     """
@@ -355,11 +346,18 @@ class CallActions:
                 allow_redirects=False,  # the credential travels nowhere else
             ) as response,
         ):
-            answer = await response.content.read(_MAX_ANSWER_BYTES)
+            answer = bytearray()
+            # A code may stand in any part of an answer that comes in several; nobody asks for one where all went well.
+            while (
+                not response.ok
+                and len(answer) < _MAX_ANSWER_BYTES
+                and not response.content.at_eof()
+            ):
+                answer += await response.content.readany()
             return response.status, _codes(answer)
 
 
-def _codes(answer: bytes) -> frozenset[str]:
+def _codes(answer: bytes | bytearray) -> frozenset[str]:
     """Find the vendor's error codes: `code` at the top, or in a list of `errors`."""
     try:
         parsed: Any = json.loads(answer)

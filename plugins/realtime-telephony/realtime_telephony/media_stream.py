@@ -193,7 +193,7 @@ class MediaStreamLeg(CallLeg):
                 else:
                     self._take(message)
         except Exception:  # noqa: BLE001 - a call that is read no more must not stay up
-            _log.exception("%s: a message could not be taken", self.info.leg)
+            _log.exception("call %s: a message could not be taken", self.info.logged_id)
             self._finish(LegClosed("protocol", "a message could not be taken"))
         finally:
             self._finish(LegClosed("network", "the stream is read no more"))
@@ -223,7 +223,8 @@ class MediaStreamLeg(CallLeg):
                 self._finish(LegClosed("caller", "the vendor ended the stream"))
             case VendorComplaint(complaint):
                 self._ignored["complaint"] += 1
-                _log.warning("%s: the vendor complains: %s", self.info.leg, one_line(complaint))
+                said = one_line(complaint)
+                _log.warning("call %s: %s complains: %s", self.info.logged_id, self.info.leg, said)
             case Ignored() as ignored:
                 self._ignore(ignored)
 
@@ -304,7 +305,8 @@ class MediaStreamLeg(CallLeg):
         if self._position.unanswered and self._answers_marks is None:
             self._answers_marks = False
             _log.warning(
-                "%s: the vendor answers no marks, so perhaps it plays nothing: %s",
+                "call %s: %s answers no marks, so perhaps it plays nothing: %s",
+                self.info.logged_id,
                 self.info.leg,
                 self._started.dialect.advice,
             )
@@ -405,7 +407,7 @@ class MediaStreamLeg(CallLeg):
             if self._control is not None:
                 await self._control.hang_up(self.info.call_id)
         except RealtimeError as error:
-            _log.error("%s: %s; the stream is closed instead", self.info.leg, error)
+            _log.error("call %s: %s; the stream is closed instead", self.info.logged_id, error)
         finally:
             self._finish(LegClosed("us"))
         await self._socket.close()

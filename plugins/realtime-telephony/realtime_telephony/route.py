@@ -240,11 +240,7 @@ def _credential(table: Table, folder: Path) -> tuple[Mapping[str, Any], tuple[st
     if isinstance(value, str):
         value = _from_json(folder / value, at)
     elif isinstance(value, dict):
-        literals = tuple(
-            key
-            for key, item in value.items()
-            if not (isinstance(item, str) and (not item or has_reference(item)))
-        )
+        literals = tuple(key for key, item in value.items() if _is_written_out(item))
     else:
         raise ConfigError(
             f'{at}: expected a table such as {{ provider = "openai", apiKey = "${{OPENAI_API_KEY}}" }}, '
@@ -253,6 +249,13 @@ def _credential(table: Table, folder: Path) -> tuple[Mapping[str, Any], tuple[st
     if not isinstance(value.get("provider"), str) or not normalised_slug(value["provider"]):
         raise ConfigError(f'{at}: expected a provider, as in provider = "openai"')
     return expanded(value, at), literals
+
+
+def _is_written_out(value: object) -> bool:
+    """Whether a value of the file, or one in it, is neither empty nor taken from the environment."""
+    if isinstance(value, Mapping):
+        return any(_is_written_out(item) for item in value.values())
+    return not (isinstance(value, str) and (not value or has_reference(value)))
 
 
 def _from_json(path: Path, at: str) -> dict[str, Any]:
@@ -264,6 +267,8 @@ def _from_json(path: Path, at: str) -> dict[str, Any]:
         problem = f"{path} is not UTF-8 text"
     except json.JSONDecodeError as error:
         problem = f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    except ValueError:
+        problem = "no file has such a name"
     else:
         if isinstance(value, dict):
             return value

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # everything else only when calls are really served: --help c
     from realtime_telephony.console import Console
     from realtime_telephony.routing import Routing
     from realtime_telephony.server import CallServer
+    from realtime_telephony.signals import Asked
 
 __all__ = ["serve_calls"]
 
@@ -79,8 +80,10 @@ def serve_calls(
     if check and no_check:
         raise click.UsageError("--check and --no-check exclude each other")
     from realtime_telephony.console import Console
+    from realtime_telephony.signals import Asked, held_back
 
-    with Console(log_level.upper()) as console:
+    asked = Asked()
+    with held_back(asked), Console(log_level.upper()) as console:
         try:
             routing = _read(config, check=not no_check)
         except ConfigError as error:
@@ -90,7 +93,9 @@ def serve_calls(
                 console.line(line)
             console.line(f"{config}: right")
             return
-        code = asyncio.run(_serve(routing, console, lambda: _read(config, check=not no_check)))
+        code = asyncio.run(
+            _serve(routing, console, lambda: _read(config, check=not no_check), asked)
+        )
     ctx.exit(code)
 
 
@@ -135,13 +140,14 @@ def _short_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _serve(routing: Routing, console: Console, read: Callable[[], Routing]) -> int:
+async def _serve(
+    routing: Routing, console: Console, read: Callable[[], Routing], asked: Asked
+) -> int:
     """Serve until signals end it; gives the exit code."""
     from realtime_telephony.server import CallServer, ListenError
-    from realtime_telephony.signals import Asked, signals
+    from realtime_telephony.signals import signals
 
     server = CallServer(routing, on_record=lambda record: console.line(_with_time(record)))
-    asked = Asked()
     with signals(asked):
         try:
             await server.start()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, final
 
-__all__ = ["Asked", "signals"]
+__all__ = ["Asked", "held_back", "signals"]
 
 
 @final
@@ -26,6 +26,24 @@ class Asked:
     def stop(self) -> None:
         """Stop in order; asked once more, at once."""
         (self.to_hurry if self.to_stop.is_set() else self.to_stop).set()
+
+
+@contextmanager
+def held_back(asked: Asked) -> Iterator[None]:
+    """
+    Note a SIGHUP that comes before anybody can act on it, while the server starts; by itself it would end the program.
+
+    Args:
+        asked: Told.
+    """
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda *_: asked.to_reload.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager
