@@ -72,6 +72,23 @@ async def test_a_control_is_in_one_call_at_a_time() -> None:
     assert (await attach(LiveAgent(), other, control=control)).ended_by == "caller"
 
 
+@pytest.mark.parametrize("shared", ["agent", "leg"])
+async def test_an_agent_and_a_leg_are_in_one_call_at_a_time(shared: str) -> None:
+    leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
+    call = asyncio.create_task(attach(agent, leg))
+    await agent.started.wait()
+    other_leg = leg if shared == "leg" else StubLeg(WE_PACE, LoopClock())
+    other_agent = agent if shared == "agent" else LiveAgent()
+    with pytest.raises(ConfigError, match=f"this {shared} is in another call"):
+        await attach(other_agent, other_leg)
+    assert not agent.closed
+    assert not leg.hung_up
+    leg.say(LegClosed("caller"))
+    assert (await call).ended_by == "caller"
+    leg.say(LegClosed("caller"))
+    await attach(agent, leg)  # neither is in a call any more
+
+
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_cancelling_at_any_moment_hangs_up(turns: int, tmp_path: Path) -> None:
     leg, agent = StubLeg(THEY_PACE, LoopClock()), LiveAgent()
