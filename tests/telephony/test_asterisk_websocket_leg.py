@@ -8,6 +8,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from realtime_core.g711 import alaw_decode, alaw_encode, ulaw_decode, ulaw_encode
+from realtime_core.testing import ManualClock
 from realtime_telephony import asterisk_leg
 from realtime_telephony.asterisk_leg import AsteriskWebSocketLeg
 from realtime_telephony.asterisk_media import SAMPLE_RATES_HZ
@@ -320,6 +321,28 @@ async def test_xoff_stops_and_xon_resumes(server: Server) -> None:
         assert not channel.queue
         channel.event("MEDIA_XON")
         await has(channel, 5)
+
+
+async def test_a_stop_that_is_never_followed_by_go_does_not_silence_the_call(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with WebSocketChannel(server.port) as channel:
+        leg, clock = await server.leg(), ManualClock(50)
+        leg._clock = clock
+        channel.event("MEDIA_XOFF")
+        channel.press("1")
+        await leg.receive()
+        leg.play(pcm(5 * FRAME))
+        clock.advance(3.9)
+        assert caplog.text == ""
+        clock.advance(0.2)  # from 900 frames to 800 are two seconds, and two for the rest
+        assert "never go on" in caplog.text
+        await has(channel, 5)
+        channel.event("MEDIA_XOFF")
+        channel.hang_up()
+        await events(leg)
+        clock.advance(10)
+        assert caplog.text.count("never go on") == 1
 
 
 async def test_played_follows_asterisks_clock(server: Server) -> None:
