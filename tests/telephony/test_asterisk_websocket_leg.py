@@ -335,6 +335,28 @@ async def test_xoff_stops_and_xon_resumes(server: Server) -> None:
         await has(channel, 5)
 
 
+async def test_a_stop_that_is_never_followed_by_go_does_not_silence_the_call(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with WebSocketChannel(server.port) as channel:
+        leg, clock = await server.leg(), ManualClock(50)
+        leg._clock = clock
+        channel.event("MEDIA_XOFF")
+        channel.press("1")
+        await leg.receive()
+        leg.play(pcm(5 * FRAME))
+        clock.advance(3.9)
+        assert caplog.text == ""
+        clock.advance(0.2)  # from 900 frames to 800 are two seconds, and two for the rest
+        assert "never go on" in caplog.text
+        await has(channel, 5)
+        channel.event("MEDIA_XOFF")
+        channel.hang_up()
+        await events(leg)
+        clock.advance(10)
+        assert caplog.text.count("never go on") == 1
+
+
 async def test_played_follows_asterisks_clock(server: Server) -> None:
     async with stalls_watched() as stalls, WebSocketChannel(server.port) as channel:
         leg = await server.leg()

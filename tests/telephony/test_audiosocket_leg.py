@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 import pytest
 
+from realtime_core.g711 import ulaw_encode
 from realtime_core.testing import ManualClock
 from realtime_telephony import audiosocket
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
@@ -185,6 +188,38 @@ async def test_mu_law_labelled_as_pcm_is_refused_with_what_to_do(
     assert "c(slin16)" in caplog.text
     assert server.legs.empty()
     assert server.listener.refused == 1
+
+
+async def test_mu_law_that_has_the_size_of_pcm_is_found_by_what_is_in_it(server: Server) -> None:
+    # 40 ms of it are 320 bytes, as 20 ms of PCM are; silence, then the loudness of speech.
+    spoken = array("h", (round(2000 * math.sin(n / 3) * math.sin(n / 70)) for n in range(320)))
+    async with AudioSocketCaller(server.port, silent=True) as caller:
+        for _ in range(50):
+            caller.say(b"\xff" * 320)
+        leg = await server.leg()
+        caller.press("1")
+        for _ in range(50):
+            caller.say(ulaw_encode(spoken.tobytes()))
+        found = await events(leg)
+        await caller.wait_ended()
+    assert found.index(DigitPressed("1")) == 50
+    assert len(found) < 50 + 1 + 15
+    closed = found[-1]
+    assert isinstance(closed, LegClosed)
+    assert closed.reason == "protocol"
+    assert "c(slin16)" in closed.detail
+
+
+async def test_mu_law_of_a_phone_that_was_silent_from_the_start_is_refused_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiosocket, "FIRST_AUDIO_TIMEOUT_S", 0.01)
+    async with AudioSocketCaller(server.port, silent=True) as caller:
+        leg = await server.leg()
+        caller.say(b"\xff" * 160)
+        (closed,) = await events(leg)
+        assert isinstance(closed, LegClosed)
+        assert "the first audio is 160 bytes" in closed.detail
 
 
 @pytest.mark.parametrize("rate", [96_000, 192_000])

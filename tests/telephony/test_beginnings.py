@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from realtime_core import (
     AgentClosedError,
@@ -73,6 +74,23 @@ async def test_a_control_is_in_one_call_at_a_time() -> None:
     assert (await attach(LiveAgent(), other, control=control)).ended_by == "caller"
 
 
+@pytest.mark.parametrize("shared", ["agent", "leg"])
+async def test_an_agent_and_a_leg_are_in_one_call_at_a_time(shared: str) -> None:
+    leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
+    call = asyncio.create_task(attach(agent, leg))
+    await agent.started.wait()
+    other_leg = leg if shared == "leg" else StubLeg(WE_PACE, LoopClock())
+    other_agent = agent if shared == "agent" else LiveAgent()
+    with pytest.raises(ConfigError, match=f"this {shared} is in another call"):
+        await attach(other_agent, other_leg)
+    assert not agent.closed
+    assert not leg.hung_up
+    leg.say(LegClosed("caller"))
+    assert (await call).ended_by == "caller"
+    leg.say(LegClosed("caller"))
+    await attach(agent, leg)  # neither is in a call any more
+
+
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_cancelling_at_any_moment_hangs_up(turns: int, tmp_path: Path) -> None:
     leg, agent = StubLeg(THEY_PACE, LoopClock()), LiveAgent()
@@ -102,6 +120,35 @@ async def test_an_agent_that_was_over_before_it_could_greet_tells_why_itself() -
         agent, leg, greeting="", on_event=lambda event: leg.say(LegClosed("caller"))
     )
     assert report.error == "no credit is left"
+
+
+async def test_an_agent_that_never_starts_ends_in_an_apology(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge, "START_GRACE_S", 0.01)
+    leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
+    agent.options = evolve(agent.options, start_timeout_s=0.01)
+    agent.start = lambda: until(lambda: False)  # type: ignore[method-assign]
+    async with asyncio.timeout(5):
+        report = await attach(agent, leg, fallback=wav(tmp_path / "sorry.wav", pcm(100)))
+    assert report.ended_by == "failure"
+    assert report.error == "the agent did not start within 0.02 s"
+    assert leg.heard == pcm(100)
+    assert leg.hung_up
+
+
+async def test_an_agent_that_is_closed_while_it_starts_ends_the_call_without_an_apology(
+    tmp_path: Path,
+) -> None:
+    async def closed() -> None:
+        raise AgentClosedError("start: the agent was closed while it was starting")
+
+    leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
+    agent.start = closed  # type: ignore[method-assign]
+    report = await attach(agent, leg, fallback=wav(tmp_path / "sorry.wav", pcm(100)))
+    assert (report.ended_by, report.detail) == ("us", "the application closed the agent")
+    assert leg.heard == b""
+    assert leg.hung_up
 
 
 async def test_an_agent_that_cannot_be_stopped_holds_no_line(

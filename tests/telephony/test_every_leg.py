@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 from array import array
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -434,3 +436,20 @@ async def test_a_wait_for_an_event_that_was_given_up_loses_none(caller: Caller) 
         await caller.press("5")
         async with asyncio.timeout(LIMIT_S):
             assert await leg.receive() == DigitPressed("5")
+
+
+async def test_a_call_begins_while_the_loops_threads_are_all_busy(caller: Caller) -> None:
+    # As when the names of vendors are looked up in vain: aiohttp has that done by the same threads.
+    busy, threads = threading.Event(), ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(threads)
+    threads.submit(busy.wait, 10)
+    begun = asyncio.Event()
+
+    async def on_call(leg: CallLeg) -> None:
+        begun.set()
+
+    try:
+        async with caller.dial(on_call), asyncio.timeout(LIMIT_S):
+            await begun.wait()
+    finally:
+        busy.set()

@@ -87,6 +87,9 @@ _HANG_UP_S: Final = 2.0
 GOODBYE_S: Final = 1.5
 """How long the other side's close frame is awaited."""
 _TAIL_S: Final = 0.04
+_FROM_XOFF_TO_XON: Final = 100
+"""How many frames Asterisk has to play from one to the other, and how late it may be, in seconds."""
+_XON_GRACE_S: Final = 2.0
 
 _log = logging.getLogger("realtime_telephony.asterisk")
 
@@ -140,6 +143,10 @@ class AsteriskWebSocketLeg(CallLeg):
         )
         self._inbox = Inbox()
         self._tail: Timer | None = None
+        self._stopped: Timer | None = None
+        self._longest_stop_s = (
+            _FROM_XOFF_TO_XON * frame_samples / self.sample_rate_hz + _XON_GRACE_S
+        )
         self._waiters: dict[int, asyncio.Future[None]] = {}
         self._statuses: list[asyncio.Future[None]] = []
         self._command(Command.START_MEDIA_BUFFERING)
@@ -313,8 +320,7 @@ class AsteriskWebSocketLeg(CallLeg):
             case Status():
                 self._status(event)
             case MediaXoff() | MediaXon():
-                self._queue.stopped = isinstance(event, MediaXoff)
-                self._pump()
+                self._stop(isinstance(event, MediaXoff))
             case DtmfEnd():
                 self._inbox.put(DigitPressed(event.digit))
             case MediaError():
@@ -325,6 +331,21 @@ class AsteriskWebSocketLeg(CallLeg):
                 _log.debug("call %s: ignored text: %s", self.info.logged_id, event.reason)
             case _:  # QUEUE_DRAINED, which nobody asked for
                 pass
+
+    def _stop(self, is_stop: bool) -> None:
+        """Send nothing more until the queue has room again, or should have had it long ago: a caller must not wait for ever."""
+        self._queue.stopped = is_stop
+        if self._stopped is not None:
+            self._stopped.cancel()
+            self._stopped = None
+        if is_stop and self._inbox.closed is None:
+            until = self._clock.now() + self._longest_stop_s
+            self._stopped = self._clock.call_at(until, self._go_on)
+        self._pump()
+
+    def _go_on(self) -> None:
+        _log.warning("call %s: Asterisk said stop, and never go on", self.info.logged_id)
+        self._stop(False)
 
     def _mark(self, correlation_id: str) -> None:
         if not (correlation_id.isascii() and correlation_id.isdigit() and len(correlation_id) < 10):
@@ -358,9 +379,10 @@ class AsteriskWebSocketLeg(CallLeg):
     def _end(self, closed: LegClosed) -> None:
         if not self._inbox.close(closed):
             return
-        if self._tail is not None:
-            self._tail.cancel()
-            self._tail = None
+        for timer in (self._tail, self._stopped):
+            if timer is not None:
+                timer.cancel()
+        self._tail = self._stopped = None
         self._settle_waiters()
         for status in self._statuses:
             status.cancel()

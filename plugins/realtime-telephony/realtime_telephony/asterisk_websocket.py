@@ -31,6 +31,7 @@ from realtime_telephony.asterisk_media import (
     parse_event,
 )
 from realtime_telephony.leg import FASTEST_HZ, CallInfo
+from realtime_telephony.making import build_tables
 
 __all__ = [
     "START_TIMEOUT_S",
@@ -115,8 +116,7 @@ async def asterisk_call(
     if start.frame_bytes and not _is_frame(start):
         raise await _refusal(socket, f"a frame of {start.frame_bytes} bytes of {start.format}")
     if (codec := codec_of(start.format)) != "pcm":
-        # The first call on a law builds its tables, some 40 ms of work that other calls must not hear.
-        await asyncio.to_thread(ENCODE[codec], b"")
+        await build_tables(ENCODE[codec])
     parameters = dict(request.query)
     info = CallInfo(
         leg="asterisk",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import attrs
@@ -27,6 +27,9 @@ __all__ = ["FALLBACK_LIMIT_S", "attach", "options_for"]
 
 FALLBACK_LIMIT_S = 5.0
 """How long reading the fallback may take, in seconds."""
+
+_attached: set[int] = set()
+"""Ids of the agents and legs that are in a call; the calls keep them alive."""
 
 
 def options_for(leg: CallLeg, options: Options | None = None) -> Options:
@@ -78,8 +81,8 @@ async def attach(
         How it went; failures of agent and leg are told there and never raised.
 
     Raises:
-        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own or waits when its queue is full, the
-            control is in another call, or a file cannot be used; neither agent nor leg was touched.
+        ConfigError: The agent's rates are not the leg's, it has an `on_event` of its own or waits when its queue is full; agent,
+            leg or control is in another call, or a file cannot be used. Neither agent nor leg was touched.
     """
     rate = leg.sample_rate_hz
     have = (agent.options.input_sample_rate, agent.options.output_sample_rate)
@@ -96,7 +99,7 @@ async def attach(
             "caller who hangs up"
         )
     clock = clock if clock is not None else LoopClock()
-    with nullcontext() if control is None else control.in_use():
+    with _in_use(agent, leg), nullcontext() if control is None else control.in_use():
         keepsake = Keepsake(agent, rate, record=record, picture=picture, clock=clock)
         try:
             apology = await _read_fallback(fallback, rate)
@@ -124,6 +127,20 @@ async def attach(
             return report
         finally:
             await to_the_end(keepsake.finish())
+
+
+@contextmanager
+def _in_use(agent: Agent, leg: CallLeg) -> Iterator[None]:
+    """Keep both for one call: a second reader of a leg would take its end from the first, a second owner close the agent."""
+    for what, each in (("agent", agent), ("leg", leg)):
+        if id(each) in _attached:
+            raise ConfigError(f"attach: this {what} is in another call; each call has its own")
+    ours = {id(agent), id(leg)}
+    _attached.update(ours)
+    try:
+        yield
+    finally:
+        _attached.difference_update(ours)
 
 
 async def _read_fallback(path: Path | None, rate_hz: int) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, final
 from uuid import UUID
 
+from realtime_telephony.audiosocket_codec import CodecWatch
 from realtime_telephony.audiosocket_frames import (
     Audio,
     AudioSocketDecoder,
@@ -24,9 +25,6 @@ from realtime_telephony.leg import FASTEST_HZ, CallerAudio, DigitPressed, LegClo
 __all__ = ["AudioSocketConnection"]
 
 _SEND_BUFFER_BYTES: Final = 16 * 1024  # old audio must not hide in the kernel
-_FRAME_MS: Final = 20
-# Frames of Asterisk's own pacing: 20 ms, and 30 ms from a phone that packs so.
-_PIECES_MS: Final = (20, 30)
 _STUCK_FRAMES: Final = 100  # two seconds of frames Asterisk did not read
 # Where the platform has them: a dead network is noticed after 25 s.
 _KEEPALIVE: Final = [
@@ -34,24 +32,6 @@ _KEEPALIVE: Final = [
     for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
     if hasattr(socket, name)
 ]
-
-
-def _expect_pcm(message: Audio) -> str | None:
-    """
-    Look at the first audio of a call for the trap of the channel driver.
-
-    `Dial(AudioSocket/...)` without `c(...)` carries the caller's own codec, labelled as PCM all the same: a 20 ms frame is
-    then 160 bytes of µ-law where 8 kHz PCM has 320 (seen with 22.10; `chan_audiosocket.c`).
-    """
-    size, rate = len(message.pcm), message.sample_rate_hz
-    if any(size % (rate * 2 * piece // 1000) == 0 for piece in _PIECES_MS):
-        return None
-    expected = rate * 2 * _FRAME_MS // 1000
-    return (
-        f"the first audio is {size} bytes where 20 ms of PCM at {rate} Hz are {expected}: probably the caller's own codec"
-        " labelled as PCM; add c(slin) or c(slin16) to Dial(AudioSocket/...), as in"
-        " Dial(AudioSocket/127.0.0.1:9092/${UUID()}/c(slin16))"
-    )
 
 
 @final
@@ -76,6 +56,7 @@ class AudioSocketConnection(asyncio.Protocol):
         """Done when the socket is closed."""
         self._admits = admits
         self._decoder = AudioSocketDecoder()
+        self._watch = CodecWatch()
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
         self.frames_dropped: int = 0
@@ -197,11 +178,11 @@ class AudioSocketConnection(asyncio.Protocol):
                 )
             )
             return
+        reason = self._watch.take(message)
+        if reason is not None:
+            self.end(LegClosed("protocol", reason))
+            return
         if not self.rate.done():
-            reason = _expect_pcm(message)
-            if reason is not None:
-                self.end(LegClosed("protocol", reason))
-                return
             self.rate.set_result(message.sample_rate_hz)
         elif message.sample_rate_hz != self.rate.result():
             self.end(

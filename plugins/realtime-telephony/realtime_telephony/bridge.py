@@ -11,7 +11,7 @@ from typing import final
 from realtime_core.agent import Agent
 from realtime_core.audio import pcm_ms
 from realtime_core.clock import Clock
-from realtime_core.errors import AgentClosedError, AgentStateError, RealtimeError
+from realtime_core.errors import AgentClosedError, AgentStateError, ConnectError, RealtimeError
 from realtime_core.events import (
     AssistantAudio,
     AssistantTurnEnd,
@@ -33,12 +33,14 @@ from realtime_telephony.listener import Listener
 from realtime_telephony.pacer import Pacer
 from realtime_telephony.tidying import end_each, to_the_end
 
-__all__ = ["CLOSE_LIMIT_S", "DRAIN_LIMIT_S", "TRANSFER_LIMIT_S", "Bridge"]
+__all__ = ["CLOSE_LIMIT_S", "DRAIN_LIMIT_S", "START_GRACE_S", "TRANSFER_LIMIT_S", "Bridge"]
 
 DRAIN_LIMIT_S = 10.0
 """How long the last words may take to be heard before the call is ended all the same."""
 TRANSFER_LIMIT_S = 10.0
 """How long a leg may take to transfer a call."""
+START_GRACE_S = 5.0
+"""How much longer than its `Options.start_timeout_s` an agent may take to start; agents promise not to."""
 CLOSE_LIMIT_S = 5.5
 """How long each end of a call may take to be closed; legs and agents promise less."""
 
@@ -212,7 +214,7 @@ class Bridge:
         """Start the agent, greet, and take its events, until its session is over."""
         try:
             self._ear.is_open = True  # an agent that is starting holds what it hears
-            await self._agent.start()
+            await self._start_agent()
             if self._greeting is not None:
                 await self._greet(self._greeting)
             async for event in self._agent:
@@ -227,6 +229,19 @@ class Bridge:
         self._ear.is_open = False
         if not self._farewell.is_complete:  # otherwise its last words are heard out
             self._end("failure", str(self._error) if self._error else "the session ended")
+
+    async def _start_agent(self) -> None:
+        limit_s = self._agent.options.start_timeout_s + START_GRACE_S
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                await self._agent.start()
+        except AgentClosedError:
+            self._end("us", "the application closed the agent")
+            raise
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise ConnectError(f"the agent did not start within {limit_s:g} s") from None
 
     async def _greet(self, instructions: str) -> None:
         with suppress(AgentClosedError):  # over already: its events say why

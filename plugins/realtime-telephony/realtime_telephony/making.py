@@ -6,11 +6,16 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar, final
+from contextlib import suppress
+from typing import Any, Final, TypeVar, final
 
-__all__ = ["Making", "outcome_of"]
+__all__ = ["TABLES_LIMIT_S", "Making", "build_tables", "outcome_of"]
+
+TABLES_LIMIT_S: Final = 1.0
+"""How long the tables of an encoder are waited for, in seconds; after that they are built when they are used."""
 
 T = TypeVar("T")
+_built: set[Callable[[bytes], bytes]] = set()
 
 
 @final
@@ -45,6 +50,14 @@ class Making:
         threading.Thread(target=body, name="realtime making", daemon=True).start()
         async with asyncio.timeout(limit_s):
             return await asyncio.wrap_future(made)
+
+
+async def build_tables(encode: Callable[[bytes], bytes]) -> None:
+    """Let an encoder build its tables: some 40 ms of work that other calls must not hear, at the first call on a law."""
+    if encode not in _built:
+        with suppress(TimeoutError):
+            await Making(1).run(lambda: encode(b""), TABLES_LIMIT_S)
+        _built.add(encode)
 
 
 def outcome_of(work: Callable[[], T]) -> tuple[Future[T], Callable[[], None]]:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from realtime_core.clock import Clock
 from realtime_core.errors import ConfigError, ErrorKind, RealtimeError
+from realtime_telephony.making import build_tables
 from realtime_telephony.media_dialect import DIALECTS, MediaDialect, detect
 from realtime_telephony.media_frames import call_id_of, parse_json, read_start
 from realtime_telephony.media_hang_up import CallActions, VendorAccount
@@ -102,8 +103,7 @@ async def media_stream_call(
         except ConfigError:
             await _end_call(dialect, message, accounts)
             raise
-        # The first call on a law builds its tables, some 40 ms of work that other calls must not hear.
-        await asyncio.to_thread(started.plays.encode, b"")
+        await build_tables(started.plays.encode)
     except RealtimeError as error:
         await socket.close(_POLICY_VIOLATION)
         raise StreamRefusedError(str(error), response, error.kind) from None

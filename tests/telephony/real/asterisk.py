@@ -31,6 +31,7 @@ class Asterisk:
         websocket_port: Where our HTTP server will be, at path `websocket_path`.
         dialplan: More lines of extensions, in `extensions.conf` syntax.
         rtp_ports: First and last RTP port; two a channel.
+        packet_ms: How much G.711 its phones are asked to pack into a packet.
     """
 
     websocket_path = "/asterisk"
@@ -43,6 +44,7 @@ class Asterisk:
         websocket_port: int | None = None,
         dialplan: str = "",
         rtp_ports: tuple[int, int] = (10000, 11999),
+        packet_ms: int = 20,
     ) -> None:
         self.sip_port = free_udp_port()
         self.audiosocket_port = audiosocket_port or free_tcp_port()
@@ -52,6 +54,7 @@ class Asterisk:
         self._inside = Path("/run") / f"calls-{uuid.uuid4().hex[:12]}"
         self.directory = self._root / self._inside.relative_to("/")
         self._extra = dialplan
+        self._packet_ms = packet_ms
         self.files: dict[str, str] = {}
         """Text of files, by name, in the place of `asterisk_config`'s; to be set before `start`."""
         self._program: Program | None = None
@@ -89,6 +92,7 @@ class Asterisk:
             websocket_uri=f"ws://127.0.0.1:{self.websocket_port}{self.websocket_path}",
             rtp_ports=self.rtp_ports,
             dialplan=self._extra,
+            packet_ms=self._packet_ms,
         )
         for name in ("etc", "db", "keys", "spool", "run", "log"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)

@@ -71,6 +71,7 @@ def configuration(
     websocket_uri: str,
     rtp_ports: tuple[int, int],
     dialplan: str,
+    packet_ms: int = 20,
 ) -> dict[str, str]:
     """
     Make the files.
@@ -84,6 +85,7 @@ def configuration(
         websocket_uri: Where our WebSocket server is.
         rtp_ports: First and last.
         dialplan: Further extensions.
+        packet_ms: How much G.711 a packet of a phone has.
 
     Returns:
         Text by file name.
@@ -104,7 +106,8 @@ def configuration(
         "logger.conf": "[general]\n[logfiles]\nconsole => warning,error\nfull => notice,warning,error\n",
         "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load => {m}.so\n" for m in MODULES),
         "pjsip.conf": f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{sip_port}\n"
-        "[anonymous]\ntype=endpoint\ncontext=incoming\ndisallow=all\nallow=ulaw,alaw,g722\n"
+        "[anonymous]\ntype=endpoint\ncontext=incoming\ndisallow=all\n"
+        f"allow=ulaw:{packet_ms},alaw:{packet_ms},g722\n"
         "direct_media=no\ndtmf_mode=rfc4733\nmedia_address=127.0.0.1\nbind_rtp_to_media_address=yes\n",
         "rtp.conf": f"[general]\nrtpstart={rtp_ports[0]}\nrtpend={rtp_ports[1]}\n",
         "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={http_port}\n",

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.local.sounds import needs_flite
 from tests.telephony.real.asterisk import Asterisk
 from tests.telephony.real.calls import Call, Calls, servers
 from tests.telephony.real.capture import Capture, RtpPacket
 from tests.telephony.real.parts import Parts
 from tests.telephony.real.sound import chirp, find, silence
+from tests.telephony.real.speech import sentence
 
 AUDIOSOCKET = ("audiosocket", "audiosocket-slin16")
 WEBSOCKET = ("ws-slin16", "ws-slin24", "ws-ulaw", "wsplain-alaw")
@@ -233,6 +235,26 @@ async def test_the_channel_driver_without_a_codec_is_refused(
         await phone.wait_event("CALL_CLOSED")
     assert "c(slin16)" in caplog.text
     assert calls.listener.refused == 1
+
+
+@needs_flite
+@pytest.mark.parametrize(("codec", "packet_ms"), [("PCMU", 40), ("PCMA", 60)])
+async def test_the_channel_driver_without_a_codec_is_found_out_where_phones_pack_more(
+    parts: Parts, tmp_path: Path, codec: str, packet_ms: int
+) -> None:
+    said = await asyncio.to_thread(
+        sentence, "Good evening. A table for four tomorrow at seven, please."
+    )
+    with Asterisk(parts, packet_ms=packet_ms) as asterisk:
+        calls = Calls(parts, asterisk, tmp_path)
+        async with servers(calls), calls.phone(np.tile(said, 3), codecs=codec) as phone:
+            await phone.dial(asterisk.uri("audiosocket-bare"), established=False)
+            call = await calls.call()
+            closed = await call.ended(20)
+            await phone.wait_event("CALL_CLOSED")
+        await calls.nothing_is_left()
+    assert closed.reason == "protocol"
+    assert "labelled as PCM" in closed.detail
 
 
 async def test_garbage_on_both_ports_leaves_a_call_alone(calls: Calls) -> None:
