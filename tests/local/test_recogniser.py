@@ -8,6 +8,9 @@ import pytest
 
 from realtime_core.errors import ConfigError
 from realtime_local.recogniser import SCORE_THRESHOLD, SphinxRecogniser
+from realtime_local.script_grammar import grammar_of
+from realtime_local.script_matching import Matcher
+from realtime_local.script_reading import demo_script
 from realtime_local.sphinx_process import START, mean_of
 from realtime_local.vocabulary import dictionary_of, grammar_words, unknown_words
 from tests.local.sounds import narrow, silence, spoken
@@ -52,6 +55,18 @@ def test_a_sentence_of_the_grammar_is_understood(
 )
 def test_what_is_not_of_the_grammar_is_rejected(recogniser: SphinxRecogniser, text: str) -> None:
     assert recogniser.recognise(uttered(text)).text == ""
+
+
+@pytest.mark.parametrize(
+    ("way", "digits"),
+    [("five two seven", "527"), ("double five two", "552"), ("triple two", "222")],
+)
+def test_a_digit_said_once_and_meant_several_times_is_understood(way: str, digits: str) -> None:
+    script = demo_script()
+    heard = SphinxRecogniser(grammar_of(script)).recognise(uttered(f"my account number is {way}"))
+    match = Matcher(script).match(heard.text)
+    assert match is not None
+    assert (match.intent.name, match.slots["account"].value) == ("account", digits)
 
 
 def test_half_a_sentence_is_rejected_however_clear() -> None:

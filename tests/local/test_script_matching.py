@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime_local.numbers import number_words
+from realtime_local.numbers import TIMES_WORDS, number_words
 from realtime_local.script import Script
 from realtime_local.script_grammar import grammar_of, vocabulary_of
 from realtime_local.script_matching import Matcher, normalised_words
@@ -72,6 +72,14 @@ def _values(matcher: Matcher, text: str) -> tuple[str, dict[str, str | int]] | N
         ("my number is 5 2 7 0", ("number", {"code": "5270"})),
         ("my number is five", None),
         ("my number is one two three four five", None),
+        ("my number is double five", ("number", {"code": "55"})),
+        ("my number is triple oh seven", ("number", {"code": "0007"})),
+        ("my number is double 5 double 2", ("number", {"code": "5522"})),
+        ("my number is double five triple two", None),
+        ("my number is five double", None),
+        ("my number is double", None),
+        ("my number is double twenty", None),
+        ("double one is my number", ("number", {"code": "11"})),
         ("one two is my number", ("number", {"code": "12"})),
         ("two people with number one two", ("both", {"people": 2, "code": "12"})),
         ("12 people with number 5 2 7", ("both", {"people": 12, "code": "527"})),
@@ -126,7 +134,7 @@ def test_words_are_normalised() -> None:
 
 # A second reading of JSGF, written for this test: what a recogniser makes of the grammar.
 
-_JSGF_TOKEN = re.compile(r"<\w+>|[\[\]()|;=]|[^\s\[\]()|;=<>]+")
+_JSGF_TOKEN = re.compile(r"<\w+>|[\[\]()|;=*]|[^\s\[\]()|;=<>*]+")
 
 
 def _rules(grammar: str) -> dict[str, list[str]]:
@@ -157,12 +165,19 @@ class _Speaker:
             if token == "|":
                 options.append([])
             elif token in ("[", "("):
-                inner, at = self._choice(tokens, at)
+                begins, (inner, at) = at, self._choice(tokens, at)
                 at += 1
-                if token == "(" or self.rng.random() < 0.5:
+                if tokens[at : at + 1] == ["*"]:
+                    at += 1
+                    for _ in range(self.rng.randrange(3)):
+                        options[-1] += self._choice(tokens, begins)[0]
+                elif token == "(" or self.rng.random() < 0.5:
                     options[-1] += inner
             elif token.startswith("<"):
-                options[-1] += self.say(token)
+                is_starred = tokens[at : at + 1] == ["*"]
+                at += is_starred
+                for _ in range(self.rng.randrange(3) if is_starred else 1):
+                    options[-1] += self.say(token)
             else:
                 options[-1].append(token)
         return self.rng.choice(options), at
@@ -205,6 +220,11 @@ def _scripts(draw: st.DrawFn) -> Script:
     return parse_script("\n".join(lines))
 
 
+def _may_be_too_many_digits(words: list[str]) -> bool:
+    """Whether there are doubles in it, which the grammar does not count."""
+    return not TIMES_WORDS.keys().isdisjoint(words)
+
+
 @settings(max_examples=150, deadline=None)
 @given(_scripts(), st.integers(0, 2**32))
 def test_every_sentence_of_a_grammar_matches_its_own_intent(script: Script, seed: int) -> None:
@@ -214,14 +234,16 @@ def test_every_sentence_of_a_grammar_matches_its_own_intent(script: Script, seed
         if rule.startswith("<intent_"):
             words = speaker.say(rule)
             match = matcher.match(" ".join(words))
-            assert match is not None, words
-            assert f"<intent_{match.intent.name}>" == rule
             assert vocabulary.issuperset(words)
+            if match is None:
+                assert _may_be_too_many_digits(words)
+            else:
+                assert f"<intent_{match.intent.name}>" == rule
         elif rule.startswith("<answer_"):
             name = rule.removeprefix("<answer_").removesuffix(">")
-            slots = matcher.match_answer(" ".join(speaker.say(rule)), name)
-            assert slots is not None
-            assert name in slots
+            words = speaker.say(rule)
+            slots = matcher.match_answer(" ".join(words), name)
+            assert name in slots if slots is not None else _may_be_too_many_digits(words)
 
 
 def test_every_sentence_of_the_demo_matches_its_own_intent() -> None:
@@ -231,8 +253,10 @@ def test_every_sentence_of_the_demo_matches_its_own_intent() -> None:
         for _ in range(200 if rule.startswith("<intent_") else 0):
             words = speaker.say(rule)
             match = matcher.match(" ".join(words))
-            assert match is not None, words
-            assert f"<intent_{match.intent.name}>" == rule, words
+            if match is None:
+                assert _may_be_too_many_digits(words)
+            else:
+                assert f"<intent_{match.intent.name}>" == rule, words
 
 
 def test_every_word_of_the_demo_is_in_the_recognisers_dictionary() -> None:
@@ -246,6 +270,23 @@ def test_the_recogniser_takes_the_grammar() -> None:
     for script in (demo_script(), parse_script(SCRIPT)):
         decoder.add_jsgf_string("script", grammar_of(script))
         decoder.activate_search("script")
+
+
+@pytest.mark.parametrize("length", ["1", "2", "3", "[1, 20]"])
+def test_the_recogniser_takes_every_way_to_say_digits(length: str) -> None:
+    script = parse_script(
+        f'[slots.n]\nkind = "digits"\nlength = {length}\n'
+        '[intents.a]\nphrases = "my number is {n} please"\nanswer = "x"\n'
+    )
+    decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+    decoder.add_jsgf_string("script", grammar_of(script))
+    accepts, matcher = decoder.get_fsg("script").accept, Matcher(script)
+    ways = ["one", "two two", "double two", "five oh one", "double five two", "two double five"]
+    for way in [*ways, "triple six", "one two triple six double one nine"]:
+        sentence = f"my number is {way} please"
+        if matcher.match(sentence) is not None:
+            assert accepts(sentence)
+    assert not accepts("my number is double please")
 
 
 def test_a_phrase_that_may_be_empty_is_none() -> None:

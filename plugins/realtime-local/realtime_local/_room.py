@@ -23,6 +23,7 @@ from realtime_core.errors import ErrorKind, RealtimeError
 from realtime_core.log import SessionLog
 from realtime_core.tools import Tool
 from realtime_core.transport import ConnectionClosed
+from realtime_local._cancelling import is_cancelled
 from realtime_local._frames import (
     CALLER_AUDIO,
     from_json,
@@ -220,7 +221,12 @@ class EngineRoom:
             self._is_judging = True
             try:
                 found = await self._in_thread(partial(ear.feed, pcm))
-            except Exception as error:  # noqa: BLE001 - a user's engine may raise anything
+            except (
+                Exception,
+                asyncio.CancelledError,
+            ) as error:  # a user's engine may raise anything
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
                 self._die(error)
                 return
             finally:
@@ -244,7 +250,7 @@ class EngineRoom:
                     self._say("speech_ended", item=self._utterance, at_ms=since_ms)
                     self._understanding.recognise(self._utterance, pcm, since_ms)
 
-    def _die(self, error: Exception) -> None:
+    def _die(self, error: BaseException) -> None:
         """End the session: who does not hear cannot talk."""
         self._log.exception("the speech detector failed")
         self._end = ConnectionClosed(1011, f"the speech detector failed: {type(error).__name__}")
@@ -277,7 +283,7 @@ class EngineRoom:
     def _understood(self, item: str, text: str) -> None:
         self._say("transcript", item=item, text=text, answered=True)
 
-    def _not_understood(self, error: Exception, pcm: bytes) -> None:
+    def _not_understood(self, error: BaseException, pcm: bytes) -> None:
         self._log.error("recognition failed", exc_info=error)
         self._error(error, f"the recogniser failed on {pcm_ms(len(pcm), MODEL_RATE_HZ):.0f} ms")
 
@@ -320,7 +326,7 @@ class EngineRoom:
                             arguments=dict(piece.arguments),
                         )
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
                 raise
             status = "failed"
             if not isinstance(error, RealtimeError):
@@ -366,9 +372,3 @@ class EngineRoom:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-def _is_cancelled() -> bool:
-    """Whether this task is being cancelled, and not only something that it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-__all__ = ["DIGIT_WORDS", "GREATEST_NUMBER", "number_words", "spell_numerals", "spoken_time"]
+__all__ = [
+    "DIGIT_WORDS",
+    "GREATEST_NUMBER",
+    "TIMES_WORDS",
+    "number_words",
+    "spell_numerals",
+    "spoken_time",
+]
 
 DIGIT_WORDS = {
     "zero": "0",
@@ -21,6 +28,8 @@ DIGIT_WORDS = {
     "nine": "9",
 }
 """Words for a digit, and the digit."""
+TIMES_WORDS = {"double": 2, "triple": 3}
+"""Words before a digit that is said once and meant several times."""
 GREATEST_NUMBER = 99
 """The greatest number that has a name here."""
 

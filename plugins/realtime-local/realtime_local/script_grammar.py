@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from realtime_local.numbers import DIGIT_WORDS
+from realtime_local.numbers import DIGIT_WORDS, TIMES_WORDS
 from realtime_local.script import DigitsSlot, ListSlot, Script, Slot
 from realtime_local.script_phrases import Choice, Node, Sequence, SlotRef, Word, slots_of, words_of
 
@@ -30,7 +30,8 @@ def _slot_rule(slot: Slot) -> str:
             more = ""
             for _ in range(longest - shortest):
                 more = f" [<digit>{more}]"
-            return " ".join(["<digit>"] * shortest) + more
+            one_by_one = " ".join(["<digit>"] * shortest) + more
+            return one_by_one if longest == 1 else f"{one_by_one} | <digits>"
         case ListSlot(forms=forms):
             return " | ".join(dict.fromkeys(" ".join(form.words) for form in forms))
 
@@ -68,6 +69,10 @@ def grammar_of(script: Script) -> str:
     lines += [f"<slot_{slot.name}> = {_slot_rule(slot)};" for slot in used]
     if any(isinstance(slot, DigitsSlot) for slot in used):
         lines.append(f"<digit> = {' | '.join(DIGIT_WORDS)};")
+    if any(isinstance(slot, DigitsSlot) and slot.longest > 1 for slot in used):
+        # However many: a grammar that counts these would be large and slow, and the matcher counts them.
+        lines.append(f"<several> = ({' | '.join(TIMES_WORDS)}) <digit>;")
+        lines.append("<digits> = <digit>* <several> (<digit> | <several>)*;")
     return "\n".join(lines) + "\n"
 
 
@@ -76,8 +81,10 @@ def vocabulary_of(script: Script) -> frozenset[str]:
     words = {word for _, _, phrase in _sentences(script) for word in words_of(phrase)}
     for name in _used_slots(script):
         match script.slots[name]:
-            case DigitsSlot():
+            case DigitsSlot(longest=longest):
                 words.update(DIGIT_WORDS)
+                if longest > 1:
+                    words.update(TIMES_WORDS)
             case ListSlot(forms=forms):
                 words.update(word for form in forms for word in form.words)
     return frozenset(words)

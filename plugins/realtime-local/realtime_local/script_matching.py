@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import final
 
 from attrs import frozen
 
-from realtime_local.numbers import DIGIT_WORDS, number_words, spell_numerals
+from realtime_local.numbers import DIGIT_WORDS, TIMES_WORDS, number_words, spell_numerals
 from realtime_local.script import DigitsSlot, Intent, ListSlot, Script, SlotValue
 from realtime_local.script_phrases import Choice, Node, Sequence, SlotRef, Word
 
@@ -102,19 +102,31 @@ class Matcher:
     def _values(self, name: str, words: list[str], at: int) -> list[tuple[int, SlotValue]]:
         match self._script.slots[name]:
             case DigitsSlot(shortest=shortest, longest=longest):
-                digits = ""
-                for word in words[at : at + longest]:
-                    if word not in DIGIT_WORDS:
-                        break
-                    digits += DIGIT_WORDS[word]
-                lengths = range(len(digits), shortest - 1, -1)
-                return [(at + length, _digits(digits[:length])) for length in lengths]
+                said = [
+                    (end, _digits(digits))
+                    for end, digits in _spoken_digits(words, at)
+                    if shortest <= len(digits) <= longest
+                ]
+                return said[::-1]  # as many as possible first
             case ListSlot(forms=forms):
                 return [
                     (at + len(form.words), form.value)
                     for form in forms
                     if tuple(words[at : at + len(form.words)]) == form.words
                 ]
+
+
+def _spoken_digits(words: list[str], at: int) -> Iterator[tuple[int, str]]:
+    """Give where each digit from a place on ends, with all digits up to there."""
+    digits = ""
+    while at < len(words):
+        times = TIMES_WORDS.get(words[at], 1)
+        at += 1 if times == 1 else 2
+        digit = DIGIT_WORDS.get(words[at - 1]) if at <= len(words) else None
+        if digit is None:
+            return
+        digits += digit * times
+        yield at, digits
 
 
 def _digits(digits: str) -> SlotValue:

@@ -27,7 +27,6 @@ _START_LIMIT_S: Final = 10.0
 _QUEUE_LIMIT_S: Final = 10.0
 _UTTERANCE_LIMIT_S: Final = 5.0
 _LONGEST_LIMIT_S: Final = 15.0
-"""With the wait for others less than the 30 s after which a session takes its engines for dead."""
 
 
 @final
