@@ -26,6 +26,8 @@ _STUB_S = 2.5
 _MANY_ROWS = 3
 _ROW_GAP = 22.0
 _QUIET_MS = 200.0
+_TITLE = 22.0  # broken a little early: it is bold
+_WIDEST_PILL = 330.0
 _STYLE = """
 text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:14px;fill:#1f2328}
 .title{font-size:20px;font-weight:600}.small{font-size:12px;fill:#59636e}.sub{fill:#59636e}.pill{fill:#fff;font-weight:600}
@@ -163,13 +165,21 @@ def _description(sheet: Sheet) -> str:
 
 def _head(timeline: Timeline) -> tuple[str, float]:
     """Draw title, figures and verdict; give them and where they end."""
-    title = _title(timeline)
-    parts = [text(24, 38, title, "title"), text(24, 60, " \u00b7 ".join(_facts(timeline)), "sub")]
-    y = 60.0
     verdict = clean(timeline.verdict)
     pill = "failed" if timeline.failed else verdict
-    if 0 < text_width(pill, 14) < 300:
-        width = text_width(pill, 14) + 30
+    width = text_width(pill, 14) + 30
+    if not pill or width >= _WIDEST_PILL:  # a sentence has its place under the title
+        pill, width = "", 0.0
+    room = WIDTH - 48 - width - 16
+    titles = block(_title(timeline), width=room, size=_TITLE, most_lines=2).lines
+    parts: list[str] = []
+    y = 14.0
+    for _, line in titles:
+        y += 24
+        parts.append(text(24, y, line, "title"))
+    y += 22
+    parts.append(text(24, y, " \u00b7 ".join(_facts(timeline)), "sub"))
+    if pill:
         colour = "#cf222e" if timeline.failed else "#1a7f37"
         parts += [
             tag("rect", x=WIDTH - 24 - width, y=20, width=width, height=25, rx=12.5, fill=colour),

@@ -24,6 +24,9 @@ def main() -> None:
         sys.stderr.write("realtime needs the extra: pip install 'realtime-core[cli]'\n")
         sys.exit(2)
 
-    from realtime_core.cli.commands import run  # only now is click known to be there
+    try:
+        from realtime_core.cli.commands import run  # only now is click known to be there
+    except KeyboardInterrupt:
+        sys.exit(130)
 
     sys.exit(run())

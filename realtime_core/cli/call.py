@@ -23,7 +23,7 @@ from realtime_core.cli.partner import Partner
 from realtime_core.cli.summary import summary_rows, summary_table
 from realtime_core.cli.toolbox import Toolbox
 from realtime_core.cli.verdict import Verdict, judge
-from realtime_core.cli.view import PlainView, View
+from realtime_core.cli.view import PlainView, View, say
 from realtime_core.cli.wav import Recording
 from realtime_core.errors import RealtimeError
 from realtime_core.factory import new_agent_from_credential
@@ -129,9 +129,9 @@ class Call:
             if self._draws(console):
                 console.print(summary_table(rows))
             else:
-                click.echo("\n" + "\n".join(f"{name:<30} {value}" for name, value in rows.items()))
+                say("\n" + "\n".join(f"{name:<30} {value}" for name, value in rows.items()))
         if verdict.problem:
-            click.echo(f"{'error' if verdict.exit_code else 'note'}: {verdict.problem}", err=True)
+            say(f"{'error' if verdict.exit_code else 'note'}: {verdict.problem}", err=True)
         return verdict.exit_code
 
     @staticmethod
@@ -145,20 +145,20 @@ class Call:
 
     def _introduce(self) -> None:
         for hint in self.partner.hints:
-            click.echo(hint)
+            say(hint)
         if self._is_live:
-            click.echo(f"The microphone goes to {self.partner.name}; Ctrl-C ends the call.")
-            click.echo(ECHO_CAVEAT)
+            say(f"The microphone goes to {self.partner.name}; Ctrl-C ends the call.")
+            say(ECHO_CAVEAT)
         for number, recording in enumerate(self.recordings):
             mixed = ", mixed from stereo" if recording.channels == 2 else ""
             goes = f", goes to {self.partner.name}" if number == 0 else ""
-            click.echo(
+            say(
                 f"{recording.name}, {recording.duration_s:.1f} s at {recording.rate_hz} Hz{mixed}{goes}"
             )
             loudest = loudest_dbfs(recording.pcm, recording.rate_hz)
             if loudest < _FAINT_DBFS:
                 what = "the recording" if len(self.recordings) == 1 else recording.name
-                click.echo(
+                say(
                     f"warning: {what} is very quiet (at most {loudest:.0f} dBFS); "
                     "a vendor may hear no speech in it",
                     err=True,

@@ -95,6 +95,24 @@ def run() -> int:
         # A transcript may be in any script, and a pipe of any encoding.
         sys.stdout.reconfigure(errors="replace")
     try:
+        return _ran()
+    finally:
+        _drop_what_nobody_reads()
+
+
+def _drop_what_nobody_reads() -> None:
+    """Leave an output that cannot be written: the interpreter flushes it at its end, and fails if it cannot."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            setattr(sys, name, None)
+
+
+def _ran() -> int:
+    try:
         code = realtime.main(prog_name="realtime", standalone_mode=False)
     except click.ClickException as error:
         error.show()

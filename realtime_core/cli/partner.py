@@ -39,7 +39,7 @@ def read_credential(path: Path) -> dict[str, Any]:
     name = "standard input" if str(path) == "-" else str(path)
     try:
         if str(path) == "-":
-            data = sys.stdin.buffer.read()
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read()  # closed: <&-
         else:
             data = path.read_bytes()
         credential = json.loads(data.decode("utf-8-sig"))
@@ -199,8 +199,8 @@ def _first_installed(providers: Iterable[str]) -> str:
         if provider in installed:
             return provider
     raise click.UsageError(
-        "no provider is installed that the loopback vendor speaks for; "
-        "pip install realtime-openai, or pip install realtime-aliyun"
+        "no provider is installed that could answer: pip install 'realtime-local[espeak]', which does so on this "
+        "machine; for the loopback vendor pip install realtime-openai, or pip install realtime-aliyun"
     )
 
 

@@ -61,5 +61,6 @@ def providers(as_json: bool) -> None:
         Console().print(_table(infos))
     else:
         click.echo(
-            "No provider is installed; try `pip install realtime-openai` or `pip install realtime-aliyun`."
+            "No provider is installed; try `pip install 'realtime-local[espeak]'`, `pip install realtime-openai` or "
+            "`pip install realtime-aliyun`."
         )

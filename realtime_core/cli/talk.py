@@ -295,6 +295,8 @@ def _check_targets(sources: tuple[Path, ...], targets: dict[str, Path | None]) -
         if not target.parent.is_dir():
             raise click.BadParameter(f"there is no folder {target.parent}", param_hint=option)
         try:
+            if target.is_dir():  # an empty name is the current one
+                raise click.BadParameter(f"{target} is a folder", param_hint=option)
             if not target.exists():  # what is there already was looked at by its type
                 target.touch()
                 target.unlink()

@@ -55,7 +55,7 @@ def load_tools(where: str) -> Sequence[Tool]:
         for name in path.split("."):
             found = getattr(found, name)
         tools = found() if callable(found) else found
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a program that is run by its import may end itself
         raise ToolsError(f"{where}: {type(error).__name__}: {error}; {expected}") from error
     tools = (tools,) if isinstance(tools, Tool) else tools
     if not isinstance(tools, Iterable):

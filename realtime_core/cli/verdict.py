@@ -56,7 +56,7 @@ def judge(outcome: Outcome, timeout_s: float | None, *, is_live: bool = False) -
     if progress.hung_up_at is not None and not outcome.timed_out:
         return Verdict(0)
     if progress.completed:
-        cut = f"stopped after {timeout_s:g} s (--timeout) with something unanswered"
+        cut = f"stopped after {timeout_s:g} s (--timeout), before the call was over"
         return Verdict(0, cut if outcome.timed_out else "")
     if progress.statuses and progress.error is not None:
         return Verdict(1, "no reply was completed: " + _told(progress.error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -10,7 +11,24 @@ import click
 from realtime_core.cli.narration import Line, Narrator
 from realtime_core.events import Event, SessionOpen
 
-__all__ = ["PlainView", "View"]
+__all__ = ["PlainView", "View", "say"]
+
+
+def say(text: str, *, err: bool = False) -> bool:
+    """
+    Print a line. Where nobody can read it (`| head`, a full disk) it is left out: the call goes on, for its files.
+
+    Args:
+        text: The line.
+        err: To standard error.
+
+    Returns:
+        Whether it was printed.
+    """
+    with suppress(OSError):
+        click.echo(text, err=err)
+        return True
+    return False
 
 
 class View(Protocol):
@@ -77,11 +95,7 @@ class PlainView:
             self._print(str(line))
 
     def _print(self, line: str) -> None:
-        try:
-            if self._is_read:
-                click.echo(line)
-        except BrokenPipeError:  # `| head`: the call goes on, for its files
-            self._is_read = False
+        self._is_read = self._is_read and say(line)
 
     def caller(self, pcm: bytes, sent_s: float) -> None:
         """Lines have no meters."""
@@ -95,4 +109,4 @@ class PlainView:
 
     def note(self, text: str) -> None:
         """Print it apart from the events."""
-        click.echo(f"warning: {text}", err=True)
+        say(f"warning: {text}", err=True)

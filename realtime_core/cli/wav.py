@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from os import SEEK_END
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import soxr
@@ -114,7 +115,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _unfit(path: Path, came: str) -> WavError:
     return WavError(
         f"{path.name} {came}; expected a WAV file of 16-bit PCM, mono or stereo. "
-        f"Convert it: ffmpeg -i {path.name} -c:a pcm_s16le -ac 1 -ar 16000 converted.wav"
+        f"Convert it: ffmpeg -i {quote(str(path))} -c:a pcm_s16le -ac 1 -ar 16000 converted.wav"
     )
 
 

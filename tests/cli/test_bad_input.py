@@ -8,9 +8,11 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from realtime_core import Agent, register, unregister
+from realtime_core.cli.partner import read_credential
 from tests.cli.conftest import QUESTION, Invoke
 
 talk_module = importlib.import_module("realtime_core.cli.talk")
@@ -110,6 +112,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("question.wav --out question.wav", "question.wav is in use already; give another name"),
         ("question.wav --out a --events a", "a is in use already; give another name"),
         ("question.wav --out nowhere/reply.wav", "there is no folder nowhere"),
+        ("question.wav --out=", "Invalid value for --out: . is a folder"),
         ("question.wav --input-rate 4000", "4000 is not in the range 8000<=x<=48000"),
         ("question.wav --output-rate 96000", "96000 is not in the range 8000<=x<=48000"),
         (f"question.wav --plot {'x' * 300}", "cannot write xxx"),
@@ -160,6 +163,14 @@ def test_a_credential_that_cannot_be_read_is_told(
     assert "list.json cannot be read: Permission denied; expected an object" in result.stderr
 
 
+def test_a_standard_input_that_is_closed_holds_no_credential(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(click.BadParameter, match="standard input is not JSON"):
+        read_credential(Path("-"))
+
+
 def test_the_loopback_vendor_speaks_for_its_own_providers_only(invoke: Invoke) -> None:
     def silent(cfg: Any, options: Any) -> Agent:
         raise NotImplementedError
@@ -179,6 +190,7 @@ def test_without_any_wheel_it_says_what_to_install(
     monkeypatch.setattr("realtime_core.cli.partner.registered_providers", list)
     result = invoke("talk", QUESTION)
     assert result.exit_code == 2
+    assert "pip install 'realtime-local[espeak]'" in result.stderr
     assert "pip install realtime-openai, or pip install realtime-aliyun" in result.stderr
 
 
@@ -226,6 +238,14 @@ def test_a_full_disk_ends_the_conversation(option: str, invoke: Invoke) -> None:
     )
     assert "session close                  by the client" in result.stdout
     assert "files written" not in result.stdout
+
+
+def test_the_command_that_converts_runs_as_it_stands(invoke: Invoke) -> None:
+    folder = Path("my recordings")
+    folder.mkdir()
+    make_wav(folder / "deep.wav", width=3)
+    result = invoke("talk", folder / "deep.wav")
+    assert "ffmpeg -i 'my recordings/deep.wav' -c:a pcm_s16le" in result.stderr
 
 
 def test_a_quiet_recording_is_warned_about(invoke: Invoke) -> None:

@@ -57,6 +57,29 @@ def test_what_the_output_cannot_write_is_replaced(tmp_path: Path) -> None:
     assert b"??.wav, 4.9 s" in ran.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize("output", ["a pipe nobody reads", "a full disk"])
+def test_a_call_goes_on_where_what_it_prints_is_lost(output: str, tmp_path: Path) -> None:
+    reader, pipe = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    ran = subprocess.run(
+        [
+            *COMMAND, "talk", str(QUESTION), "--loopback", "--pace", "20",
+            "--out", str(tmp_path / "reply.wav"), "--plot", str(tmp_path / "call.svg"),
+        ],
+        stdout=full if output == "a full disk" else pipe,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    for descriptor in (pipe, full):
+        os.close(descriptor)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert read_wav(tmp_path / "reply.wav").duration_s > 3
+    assert "completed" in (tmp_path / "call.svg").read_text("utf-8")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 @pytest.mark.parametrize(
     ("moment", "pace"),
@@ -122,6 +145,19 @@ def test_main_ends_the_process_with_the_exit_code(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit) as end:
         realtime_core.cli.main()
     assert end.value.code == 2
+
+
+def test_ctrl_c_while_it_is_loaded_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting:
+        def find_spec(self, name: str, path: object, target: object = None) -> None:
+            if name == "realtime_core.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "realtime_core.cli.commands", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    with pytest.raises(SystemExit) as end:
+        realtime_core.cli.main()
+    assert end.value.code == 130
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

@@ -90,5 +90,7 @@ def test_without_any_provider_it_says_what_to_install(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "describe_providers", list)
-    assert "pip install realtime-openai" in invoke("providers").stdout
+    told = invoke("providers").stdout
+    assert "pip install 'realtime-local[espeak]'" in told
+    assert "pip install realtime-openai" in told
     assert json.loads(invoke("providers", "--json").stdout) == []

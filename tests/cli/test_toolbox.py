@@ -19,6 +19,7 @@ one = Tool(name="one")
 several = [one, Tool(name="two")]
 def made(): return several
 def broken(): raise RuntimeError("no database")
+def ends(): raise SystemExit(3)
 class Inside: tools = several
 number = 5
 numbers = [5]
@@ -55,6 +56,7 @@ def test_tools_are_found_by_name(name: str, names: list[str]) -> None:
         ("tools_of_nobody:one", "ModuleNotFoundError: No module named 'tools_of_nobody'"),
         ("tools_of_mine:three", "has no attribute 'three'"),
         ("tools_of_mine:broken", "RuntimeError: no database"),
+        ("tools_of_mine:ends", "SystemExit: 3"),
         ("tools_of_mine:number", "is of type int; expected"),
         ("tools_of_mine:numbers", "holds something of type int; expected"),
     ],

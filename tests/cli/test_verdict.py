@@ -73,7 +73,7 @@ def test_the_end_of_a_call_by_a_person_or_by_the_model_is_no_failure() -> None:
         (
             outcome(DONE, timed_out=True),
             0,
-            "stopped after 9 s (--timeout) with something unanswered",
+            "stopped after 9 s (--timeout), before the call was over",
         ),
         (
             outcome(DONE, LOST),

@@ -267,7 +267,7 @@ def test_lines_tell_what_is_no_event(capsys: pytest.CaptureFixture[str]) -> None
 def test_lines_end_where_nobody_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
-    def gone(line: str) -> None:
+    def gone(line: str, *, err: bool) -> None:
         tried.append(line)
         raise BrokenPipeError
 

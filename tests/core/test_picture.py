@@ -23,6 +23,7 @@ from realtime_core import (
     UserSpeechStarted,
     UserTranscript,
 )
+from realtime_core.lettering import text_width
 from realtime_core.picture import draw
 from realtime_core.picture_scale import seconds
 from realtime_core.svg import clean, escaped, number, tag
@@ -342,3 +343,22 @@ def test_the_picture_in_the_documentation_is_the_one_its_script_draws() -> None:
     script = Path(__file__).parents[2] / "docs" / "diagrams" / "call.py"
     timeline = runpy.run_path(str(script))["story"]()
     assert script.with_suffix(".svg").read_text("utf-8") == draw(timeline)
+
+
+def test_a_long_title_keeps_clear_of_how_it_went() -> None:
+    name = "aliyun_omni, qwen3.5-omni-flash-realtime, on the loopback vendor"
+    timeline = Timeline(provider=name)
+    timeline.conclude("completed")
+    picture = drawn(timeline)
+    lines = ["".join(each.itertext()) for each in classed(picture, "title")]
+    assert " ".join(lines) == f"Call with {name}"
+    pill = next(each for each in picture.iter(f"{SVG}rect") if each.get("rx") == "12.5")
+    bold = 22  # a bold letter of 20 is as wide as a plain one of 22
+    assert all(24 + text_width(line, bold) < float(pill.get("x", 0)) for line in lines)
+
+
+def test_an_end_told_in_a_sentence_stands_under_the_title() -> None:
+    told = "stopped after 4 s (--timeout), before the call was over"
+    timeline = Timeline()
+    timeline.conclude(told)
+    assert texts(drawn(timeline))[:3] == ["Call", "", told]
