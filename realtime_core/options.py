@@ -88,9 +88,17 @@ def _check_modalities(instance: Options, attribute: Attribute[Any], value: Any) 
 
 
 def _check_tools(instance: Options, attribute: Attribute[Any], value: Any) -> None:
+    names: set[str] = set()
     for item in value:
         if not isinstance(item, Tool):
             raise wrong("Options.tools", "a sequence of Tool", item)
+        name = item.name.strip()
+        if name in names:
+            raise ConfigError(
+                f"Options.tools: expected each name once, got two tools {name!r}; the model could call only one of them"
+            )
+        if name:  # one without is not sent
+            names.add(name)
 
 
 def _check_on_event(instance: Options, attribute: Attribute[Any], value: Any) -> None:
@@ -182,7 +190,7 @@ class Options:
     )
     """`None` or 0 leaves the vendor's default; clamped to the vendor's range; dropped with a warning if it has none."""
     tools: Sequence[Tool] = field(default=(), converter=_tools, validator=_check_tools)
-    """Functions the model may call."""
+    """Functions the model may call, each under a name of its own."""
     tool_handler: ToolHandler | None = field(
         default=None,
         repr=False,

@@ -176,6 +176,14 @@ def test_an_error_names_the_type_of_what_came_or_a_scalar_itself() -> None:
         options_with("vad", ServerVAD(silence_ms=-5))
 
 
+def test_two_tools_of_one_name_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"Options\.tools: expected each name once, got two tools 'lookup'"
+    ):
+        Options(tools=[Tool(name="lookup"), Tool(name="other"), Tool(name=" lookup ")])
+    assert len(Options(tools=[Tool(name=""), Tool(name="")]).tools) == 2  # neither is sent
+
+
 def test_options_are_immutable_and_keep_their_own_lists() -> None:
     tools = [Tool(name="lookup")]
     options = Options(tools=tools, modalities=["text"])

@@ -486,7 +486,8 @@ TOOLS = """
 from realtime_core import Tool
 
 hours = Tool(name="hours")
-several = [hours, Tool(name="menu")]
+several = [Tool(name="cakes"), Tool(name="menu")]
+own_end = Tool(name="hang_up")
 
 def of_call(call):
     return Tool(name=f"for_{call.dialled}")
@@ -519,11 +520,21 @@ async def test_tools_come_from_modules_beside_the_file(tools_module: Path) -> No
     leg.info = call(dialled="100")
     agent = route.agent_for(leg, route.control_for(leg))
     names = [tool.name for tool in agent.options.tools]
-    assert names == ["hours", "hours", "menu", "for_100", "hang_up"]  # this leg cannot transfer
+    assert names == ["hours", "cakes", "menu", "for_100", "hang_up"]  # this leg cannot transfer
     assert agent.options.input_sample_rate == agent.options.output_sample_rate == 8000
     other = route.control_for(StubLeg(THEY_PACE, LoopClock())).tools
     assert [tool.name for tool in other] == ["hang_up", "transfer"]
     assert all(isinstance(tool, Tool) for tool in agent.options.tools)
+
+
+def test_tools_of_the_same_name_are_found_before_the_first_call(tools_module: Path) -> None:
+    twice = with_route('tools = ["bakery_tools:hours", "bakery_tools:hours"]')
+    assert "route[1]: Options.tools: expected each name once, got two tools 'hours'" in (
+        refused_by_check(twice, tools_module)
+    )
+    ours = 'tools = "bakery_tools:own_end"\n'
+    assert "two tools 'hang_up'" in refused_by_check(with_route(ours), tools_module)
+    read(with_route(f"{ours}hang_up = false"), tools_module).check()
 
 
 async def test_a_function_that_gives_no_tools_is_an_error_of_its_call(tools_module: Path) -> None:

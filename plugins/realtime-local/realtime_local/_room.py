@@ -221,10 +221,8 @@ class EngineRoom:
             self._is_judging = True
             try:
                 found = await self._in_thread(partial(ear.feed, pcm))
-            except (
-                Exception,
-                asyncio.CancelledError,
-            ) as error:  # a user's engine may raise anything
+            except (Exception, asyncio.CancelledError) as error:
+                # A user's engine may raise anything.
                 if isinstance(error, asyncio.CancelledError) and is_cancelled():
                     raise
                 self._die(error)

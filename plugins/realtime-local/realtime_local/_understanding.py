@@ -111,10 +111,8 @@ class Understanding:
             text = ""
             try:
                 text = await self._words(heard, deadline)
-            except (
-                Exception,
-                asyncio.CancelledError,
-            ) as error:  # a user's engine may raise anything
+            except (Exception, asyncio.CancelledError) as error:
+                # A user's engine may raise anything.
                 if isinstance(error, asyncio.CancelledError) and is_cancelled():
                     raise
                 self._failed(error, pcm)  # the call goes on

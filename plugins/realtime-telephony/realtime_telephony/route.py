@@ -114,10 +114,15 @@ class Route:
         """
         if not secrets_in_this_file:
             self._check_secrets()
-        probe = attrs.evolve(
-            self.options, input_sample_rate=_PROBE_HZ, output_sample_rate=_PROBE_HZ
-        )
+        fixed = [tool for source in self.tools for tool in source.fixed]
+        control = CallControl(hang_up=self.hang_up, transfer_to=dict(self.transfer))
         try:
+            probe = attrs.evolve(
+                self.options,
+                input_sample_rate=_PROBE_HZ,
+                output_sample_rate=_PROBE_HZ,
+                tools=(*fixed, *control.tools),
+            )
             new_agent_from_credential(self.credential, probe)
         except RealtimeError as error:
             key = () if str(error).startswith("Options.") else ("credential",)

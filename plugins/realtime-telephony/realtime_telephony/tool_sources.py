@@ -30,6 +30,13 @@ class ToolSource:
     offer: Tool | tuple[Tool, ...] | Callable[[CallInfo], Iterable[Tool]] = field(repr=False)
     """What stands there; a function is asked once a call."""
 
+    @property
+    def fixed(self) -> tuple[Tool, ...]:
+        """The tools that are the same for every call; none where a function gives them."""
+        if isinstance(self.offer, Tool):
+            return (self.offer,)
+        return self.offer if isinstance(self.offer, tuple) else ()
+
     def tools_for(self, call: CallInfo) -> tuple[Tool, ...]:
         """
         Give the tools for one call.
@@ -37,10 +44,8 @@ class ToolSource:
         Raises:
             ConfigError: The function gave something else. What it raises itself comes out as it is.
         """
-        if isinstance(self.offer, Tool):
-            return (self.offer,)
-        if isinstance(self.offer, tuple):
-            return self.offer
+        if isinstance(self.offer, (Tool, tuple)):
+            return self.fixed
         return _several(self.offer(call), self.name)
 
 
