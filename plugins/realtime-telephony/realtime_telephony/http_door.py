@@ -52,7 +52,7 @@ CALLS_PATH: Final = "/calls"
 PROVIDERS_PATH: Final = "/api/tenant/voice/providers"
 """The providers installed."""
 IDLE_S: Final = 10.0
-"""How long a connection may take over the head of a request, and stay idle between two."""
+"""How long a connection may take over the head of a request, in seconds."""
 SPARE_CONNECTIONS: Final = 100
 """How many connections there may be beside those of calls; further ones are closed unread."""
 _GOODBYE_S: Final = 1.0
