@@ -77,5 +77,5 @@ def test_it_leads_from_an_empty_folder_to_a_tool_using_agent(path: str, tmp_path
     assert tmp_path.joinpath("reply.wav").stat().st_size > 48_000
     assert "<svg" in tmp_path.joinpath("call.svg").read_text("utf-8")
     assert "What is the number on your ticket?" in told[-1]
-    assert "Number five two seven is ready." in told[-1]
+    assert "Number four three one is waiting for a part." in told[-1]
     assert tmp_path.joinpath("workshop.svg").exists()
