@@ -16,7 +16,7 @@ from realtime_core.timeline_marks import BargeIn, Failure, ToolUse, Words
 __all__ = ["Label", "happenings", "marks", "placed", "spoken", "written"]
 
 _SIZE, _LINE, _LANE_GAP = 14.0, 18.0, 6.0
-_NARROWEST, _WIDEST = 150.0, 440.0
+_NARROWEST, _WIDEST = 120.0, 440.0
 _SHIFTED = 300.0
 _MARK_NARROWEST, _MARK_WIDEST = 260.0, 480.0
 _MOST_LINES, _MOST_MARK_LINES = 7, 3

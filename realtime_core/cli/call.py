@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -165,7 +166,9 @@ class Call:
                 )
 
     def _draws(self, console: Console) -> bool:
-        return console.is_terminal and not console.is_dumb_terminal and not self.plain
+        # FORCE_COLOR, as a CI sets it, makes a file a terminal to rich; what redraws itself has no place there.
+        is_screen = console.file.isatty() or os.environ.get("TTY_COMPATIBLE") == "1"
+        return is_screen and console.is_interactive and not self.plain
 
     def _view(self, console: Console) -> View:
         if not self._draws(console):

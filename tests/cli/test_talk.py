@@ -151,6 +151,15 @@ def test_plain_gives_lines_even_on_a_terminal(invoke: Invoke) -> None:
     assert "\x1b" not in lines
 
 
+@pytest.mark.parametrize(
+    "env", [{"FORCE_COLOR": "1"}, {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0"}]
+)
+def test_a_log_that_may_be_coloured_gets_lines(env: dict[str, str], invoke: Invoke) -> None:
+    lines = invoke("talk", QUESTION, *FAST, "--loopback", env=env).stdout
+    assert lines.count("session.open") == 1
+    assert "\x1b" not in lines
+
+
 def test_wrong_use_on_a_terminal_leaves_it_alone(invoke: Invoke) -> None:
     result = invoke("talk", QUESTION, "--provider", "nobody", env=TERMINAL)
     assert result.exit_code == 2

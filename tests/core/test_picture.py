@@ -362,3 +362,16 @@ def test_an_end_told_in_a_sentence_stands_under_the_title() -> None:
     timeline = Timeline()
     timeline.conclude(told)
     assert texts(drawn(timeline))[:3] == ["Call", "", told]
+
+
+def test_texts_two_seconds_apart_stand_side_by_side() -> None:
+    script = Script()
+    replies = [f"{letter}. {'l' * 100}" for letter in "XYZ"]  # it fills its lines to the end
+    for n, reply in enumerate(replies):
+        script.turn(2200 * n, "Well?", reply, cut=True)
+    script.timeline.caller(CALLER, 11_000)
+    lines = {
+        "".join(each.itertext())[:5]: each.get("y")
+        for each in drawn(script.timeline).iter(f"{SVG}text")
+    }
+    assert lines["X."] == lines["Y."]

@@ -136,6 +136,24 @@ def test_without_the_callers_audio_the_signals_are_the_edges() -> None:
     assert timeline.caller_spans == [Span(600, 900), Span(900, 1900)]
 
 
+def test_with_manual_turns_the_application_tells_of_speech() -> None:
+    timeline = Timeline()
+    for t_ms, item in ((0, "u1"), (4000, "u2")):
+        timeline.take(started(None), t_ms)  # the button is pressed
+        speaks(timeline, t_ms, t_ms + 1000)
+        timeline.take(ended(None), t_ms + 1000)
+        silence(timeline, t_ms + 1000, t_ms + 1600)
+        timeline.take(audio(500, f"a{item}", f"r{item}"), t_ms + 1600)
+        timeline.take(said(f"This is {item}.", item), t_ms + 1600)
+        hears(timeline, t_ms + 1600, t_ms + 2100)
+        silence(timeline, t_ms + 2100, t_ms + 4000)
+    assert timeline.caller_words == [
+        Words("This is u1.", 0, 1000),
+        Words("This is u2.", 4000, 5000),
+    ]
+    assert [latency.ms for latency in timeline.latencies] == [600, 600]
+
+
 def test_an_earlier_reply_that_still_plays_is_no_answer() -> None:
     timeline = a_turn()
     hears(timeline, 3000, 3600)
