@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -279,6 +280,33 @@ async def test_a_phone_that_is_silent_from_the_start_gets_a_call_at_8000_hz(
         await caller.wait_for(lambda: caller.heard == bytes(320) + FRAME)
         caller.say(FRAME)
         assert await leg.receive() == CallerAudio(FRAME)
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+async def test_audio_that_comes_late_at_a_rate_nobody_knew_is_converted(
+    server: Server, monkeypatch: pytest.MonkeyPatch, rate: int
+) -> None:
+    monkeypatch.setattr(audiosocket, "FIRST_AUDIO_TIMEOUT_S", 0.01)
+    tone = array("h", (round(9000 * math.sin(math.tau * 500 * n / rate)) for n in range(rate)))
+    async with AudioSocketCaller(server.port, sample_rate_hz=rate, silent=True) as caller:
+        leg = await server.leg()
+        assert leg.sample_rate_hz == 8_000
+        said = tone.tobytes()
+        for at in range(0, len(said), rate // 25):
+            caller.say(said[at : at + rate // 25])
+        caller.press("1")
+        heard = array("h")
+        while not isinstance(event := await leg.receive(), DigitPressed):
+            assert isinstance(event, CallerAudio)
+            heard.frombytes(event.pcm)
+        caller.send_raw(b"\x13\x00\x02ab" if rate == 16_000 else b"\x12\x00\x02ab")
+        closed = (await events(leg))[-1]
+        caller.violations.clear()  # what it was sent is at the rate of the call, which any Asterisk takes
+    assert 7_600 < len(heard) <= 8_000
+    crossings = sum(a < 0 <= b for a, b in itertools.pairwise(heard))
+    assert abs(crossings - 500 * len(heard) / 8_000) <= 2
+    assert isinstance(closed, LegClosed)
+    assert closed.reason == "protocol"
 
 
 async def test_drained_waits_until_what_was_written_had_its_time(server: Server) -> None:

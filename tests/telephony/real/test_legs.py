@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_core.g711 import ulaw_decode
 from tests.local.sounds import needs_flite
 from tests.telephony.real.asterisk import Asterisk
 from tests.telephony.real.calls import Call, Calls, servers
 from tests.telephony.real.capture import Capture, RtpPacket
 from tests.telephony.real.parts import Parts
 from tests.telephony.real.sound import chirp, find, silence
-from tests.telephony.real.speech import sentence
+from tests.telephony.real.speech import resampled, sentence, share_of
 
 AUDIOSOCKET = ("audiosocket", "audiosocket-slin16")
 WEBSOCKET = ("ws-slin16", "ws-slin24", "ws-ulaw", "wsplain-alaw")
@@ -255,6 +256,25 @@ async def test_the_channel_driver_without_a_codec_is_found_out_where_phones_pack
         await calls.nothing_is_left()
     assert closed.reason == "protocol"
     assert "labelled as PCM" in closed.detail
+
+
+async def test_a_phone_that_is_silent_at_first_is_heard_at_whatever_rate_the_channel_has(
+    calls: Calls, capture: Capture
+) -> None:
+    asked, answer = chirp(1.0, 8000), chirp(1.0, 8000, low_hz=3000, high_hz=400)
+    async with calls.sipp("audiosocket-slin16", says=asked, silent_s=2.5, seconds=4.0) as sipp:
+        call = await calls.call()
+        assert call.leg.sample_rate_hz == 8000  # nothing told the rate
+        call.say(np.concatenate([silence(0.3, 8000), answer, silence(0.3, 8000)]))
+        await call.has_heard(2.5)
+        assert await sipp.finished(), sipp.log
+        assert (await call.ended()).reason == "caller"
+    # High tones come later than low ones by part of a sample: looked at piece by piece, at a finer rate.
+    finer = resampled(call.heard_sound, 8000, 32_000)
+    assert share_of(chirp(1.0, 32_000), finer, 32_000) > SURE
+    sent = b"".join(packet.payload for packet in capture.sent_to(sipp.rtp_ports))
+    heard = np.frombuffer(ulaw_decode(sent), dtype="<i2").astype(np.int16)
+    assert find(answer, heard).score > SURE
 
 
 async def test_garbage_on_both_ports_leaves_a_call_alone(calls: Calls) -> None:
