@@ -304,3 +304,5 @@ class Bridge:
                     await self._leg.drained(DRAIN_LIMIT_S)
         except TimeoutError:
             _log.info("call %s: the last words were not heard out", self._leg.info.logged_id)
+        except Exception:  # noqa: BLE001 - a bug of the leg's must not keep the call from its end
+            _log.exception("call %s: the last words cannot be heard out", self._leg.info.logged_id)
