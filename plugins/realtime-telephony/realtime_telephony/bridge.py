@@ -232,8 +232,9 @@ class Bridge:
 
     async def _start_agent(self) -> None:
         limit_s = self._agent.options.start_timeout_s + START_GRACE_S
+        limit = asyncio.timeout(limit_s)
         try:
-            async with asyncio.timeout(limit_s) as limit:
+            async with limit:
                 await self._agent.start()
         except AgentClosedError:
             self._end("us", "the application closed the agent")
