@@ -180,27 +180,22 @@ async def test_a_frame_in_pieces_and_empty_audio_are_taken(server: Server) -> No
         assert await leg.receive() == CallerAudio(FRAME)
 
 
+SPOKEN = array("h", (round(2000 * math.sin(n / 3) * math.sin(n / 70)) for n in range(320)))
+
+
+@pytest.mark.parametrize("packed_ms", [20, 40])
 async def test_mu_law_labelled_as_pcm_is_refused_with_what_to_do(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server: Server, packed_ms: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with AudioSocketCaller(server.port, silent=True) as caller:
-        caller.say(b"\xff" * 160)
-        await caller.wait_ended()
-    assert "c(slin16)" in caplog.text
-    assert server.legs.empty()
-    assert server.listener.refused == 1
-
-
-async def test_mu_law_that_has_the_size_of_pcm_is_found_by_what_is_in_it(server: Server) -> None:
-    # 40 ms of it are 320 bytes, as 20 ms of PCM are; silence, then the loudness of speech.
-    spoken = array("h", (round(2000 * math.sin(n / 3) * math.sin(n / 70)) for n in range(320)))
+    # 20 ms of it are as many bytes as 10 ms of PCM; silence, then speech.
+    size = packed_ms * 8
     async with AudioSocketCaller(server.port, silent=True) as caller:
         for _ in range(50):
-            caller.say(b"\xff" * 320)
+            caller.say(b"\xff" * size)
         leg = await server.leg()
         caller.press("1")
         for _ in range(50):
-            caller.say(ulaw_encode(spoken.tobytes()))
+            caller.say(ulaw_encode(SPOKEN.tobytes())[:size])
         found = await events(leg)
         await caller.wait_ended()
     assert found.index(DigitPressed("1")) == 50
@@ -209,18 +204,20 @@ async def test_mu_law_that_has_the_size_of_pcm_is_found_by_what_is_in_it(server:
     assert isinstance(closed, LegClosed)
     assert closed.reason == "protocol"
     assert "c(slin16)" in closed.detail
+    server.over.set()
+    await until(lambda: server.listener.connections == 0)
+    assert closed.detail in caplog.text
 
 
-async def test_mu_law_of_a_phone_that_was_silent_from_the_start_is_refused_too(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+async def test_a_codec_whose_pieces_are_no_length_of_pcm_never_becomes_a_call(
+    server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(audiosocket, "FIRST_AUDIO_TIMEOUT_S", 0.01)
     async with AudioSocketCaller(server.port, silent=True) as caller:
-        leg = await server.leg()
-        caller.say(b"\xff" * 160)
-        (closed,) = await events(leg)
-        assert isinstance(closed, LegClosed)
-        assert "the first audio is 160 bytes" in closed.detail
+        caller.say(bytes(20))
+        await caller.wait_ended()
+    assert "c(slin16)" in caplog.text
+    assert server.legs.empty()
+    assert server.listener.refused == 1
 
 
 @pytest.mark.parametrize("rate", [96_000, 192_000])
@@ -234,10 +231,15 @@ async def test_a_rate_no_agent_takes_is_refused_with_what_to_do(
     assert "c(slin48)" in caplog.text
 
 
-async def test_a_phone_that_packs_30_ms_is_welcome(server: Server) -> None:
-    async with AudioSocketCaller(server.port, silent=True) as caller:
-        caller.say(bytes(480))
-        assert await (await server.leg()).receive() == CallerAudio(bytes(480))
+@pytest.mark.parametrize("packed_ms", [10, 20, 30, 40, 60])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+async def test_a_phone_is_welcome_whatever_it_packs(
+    server: Server, packed_ms: int, rate: int
+) -> None:
+    piece = bytes(rate * packed_ms // 1000 * 2)
+    async with AudioSocketCaller(server.port, sample_rate_hz=rate, silent=True) as caller:
+        caller.say(piece)
+        assert await (await server.leg()).receive() == CallerAudio(piece)
 
 
 async def test_garbage_instead_of_a_uuid_never_becomes_a_call(

@@ -289,6 +289,9 @@ class AudioSocketListener:
         except Exception:  # noqa: BLE001 - one call never disturbs another
             _log.exception("call %s failed", leg.info.call_id)
         finally:
+            closed = connection.inbox.closed
+            if closed is not None and closed.reason == "protocol":
+                _log.warning("call %s: %s", leg.info.call_id, closed.detail)
             await leg.close()
 
     async def _leg(self, connection: AudioSocketConnection) -> AudioSocketLeg | None:

@@ -47,7 +47,7 @@ class AudioSocketConnection(asyncio.Protocol):
     """
 
     def __init__(self, admits: Callable[[str], bool] | None = None) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self.call_id: asyncio.Future[UUID] = loop.create_future()
         """The UUID; cancelled when the call ended first."""
         self.rate: asyncio.Future[int] = loop.create_future()
@@ -183,7 +183,7 @@ class AudioSocketConnection(asyncio.Protocol):
                 )
             )
             return
-        reason = self._watch.take(message)
+        reason = self._watch.take(message, self._loop.time())
         if reason is not None:
             self.end(LegClosed("protocol", reason))
             return
