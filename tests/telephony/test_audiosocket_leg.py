@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from realtime_core.errors import ConfigError
 from realtime_core.g711 import ulaw_encode
 from realtime_core.testing import ManualClock
 from realtime_telephony import audiosocket
@@ -309,6 +310,16 @@ async def test_audio_that_comes_late_at_a_rate_nobody_knew_is_converted(
     assert abs(crossings - 500 * len(heard) / 8_000) <= 2
     assert isinstance(closed, LegClosed)
     assert closed.reason == "protocol"
+
+
+@pytest.mark.parametrize("rate", [11_025, 96_000])
+async def test_a_rate_for_silent_phones_that_there_is_not_is_told_before_the_first_of_them(
+    rate: int,
+) -> None:
+    async def nobody(leg: AudioSocketLeg) -> None: ...
+
+    with pytest.raises(ConfigError, match=f"silent_rate_hz: expected one of 8000, .* got {rate}"):
+        AudioSocketListener("127.0.0.1", 0, nobody, silent_rate_hz=rate)
 
 
 async def test_drained_waits_until_what_was_written_had_its_time(server: Server) -> None:

@@ -17,9 +17,17 @@ from typing import Final, Literal, Self, final
 from uuid import UUID
 
 from realtime_core.clock import Clock, LoopClock
+from realtime_core.errors import ConfigError
 from realtime_telephony.audiosocket_connection import AudioSocketConnection
-from realtime_telephony.audiosocket_frames import HangUp, audio_frame, encode
-from realtime_telephony.leg import CallInfo, CallLeg, LegCapabilities, LegClosed, LegEvent
+from realtime_telephony.audiosocket_frames import RATES_HZ, HangUp, audio_frame, encode
+from realtime_telephony.leg import (
+    FASTEST_HZ,
+    CallInfo,
+    CallLeg,
+    LegCapabilities,
+    LegClosed,
+    LegEvent,
+)
 from realtime_telephony.making import Making
 from realtime_telephony.seldom import Seldom
 
@@ -180,6 +188,9 @@ class AudioSocketListener:
             `AudioSocket()`, or what stands in the `c(...)` of the dialplan. Audio that comes later at another rate is converted.
         admits: Whether a peer's address may connect; `None`: everybody who reaches us.
         most_connections: Beyond so many at once, calls or not yet, new ones are closed unread.
+
+    Raises:
+        ConfigError: AudioSocket has no audio of `silent_rate_hz`, or an agent takes none.
     """
 
     def __init__(
@@ -192,6 +203,9 @@ class AudioSocketListener:
         admits: Callable[[str], bool] | None = None,
         most_connections: int = 1_000,
     ) -> None:
+        if silent_rate_hz not in RATES_HZ.values() or silent_rate_hz > FASTEST_HZ:
+            rates = ", ".join(str(rate) for rate in RATES_HZ.values() if rate <= FASTEST_HZ)
+            raise ConfigError(f"silent_rate_hz: expected one of {rates}, got {silent_rate_hz!r}")
         self._host = host
         self._port = port
         self._most_connections = most_connections
