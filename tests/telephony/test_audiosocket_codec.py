@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_core.g711 import alaw_encode, ulaw_encode
-from realtime_telephony.audiosocket_codec import SURE, CodecWatch
+from realtime_telephony.audiosocket_codec import PACED, SURE, CodecWatch
 from realtime_telephony.audiosocket_frames import Audio
 
 RATE_HZ = 8_000
@@ -51,11 +51,11 @@ def pieces(audio: bytes, size: int) -> Iterator[Audio]:
 
 def refusal(audio: bytes, size: int) -> str | None:
     watch = CodecWatch()
-    return next(filter(None, map(watch.take, pieces(audio, size))), None)
+    return next(filter(None, (watch.take(piece, 0.0) for piece in pieces(audio, size))), None)
 
 
 @pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("packed_ms", [40, 60])
+@pytest.mark.parametrize("packed_ms", [20, 40, 60])
 @pytest.mark.parametrize("peak", [300, 3000, 30000])
 @pytest.mark.parametrize("noise", [0, 10])
 def test_speech_in_g711_is_found(law: str, packed_ms: int, peak: int, noise: int) -> None:
@@ -82,7 +82,7 @@ SHAPES = {
     peak=st.sampled_from([1, 30, 500, 5000, 16384, 20000, 32767, 100_000]),
     offset=st.integers(-33_000, 33_000) | st.integers(-600, 600),
     noise=st.sampled_from([0, 1, 20, 300, 5000, 20_000, 60_000]),
-    size=st.sampled_from([320, 480, 640]),
+    size=st.sampled_from([160, 320, 480, 640]),
 )
 def test_no_sound_in_pcm_is_taken_for_g711(
     shape: str, peak: int, offset: int, noise: int, size: int
@@ -90,3 +90,52 @@ def test_no_sound_in_pcm_is_taken_for_g711(
     audio = pcm(SHAPES[shape], 0.24, peak=peak, offset=offset, noise=noise)
     assert len(audio) % size == 0
     assert refusal(audio * SURE, size) is None  # not a single piece
+
+
+def paced(piece: bytes, times_s: Iterable[float]) -> int | None:
+    """Say at which piece a call was ended."""
+    watch = CodecWatch()
+    audio = Audio(piece, RATE_HZ)
+    return next((n for n, at in enumerate(times_s, 1) if watch.take(audio, at) is not None), None)
+
+
+CODECS = {"silence": b"\xff", "silence, A-law": b"\xd5", "G.722": bytes(range(0, 240, 3))}
+
+
+@pytest.mark.parametrize("what", CODECS)
+@pytest.mark.parametrize("packed_ms", [20, 40, 60])
+def test_a_codec_of_half_the_bytes_is_found_by_its_pace(what: str, packed_ms: int) -> None:
+    dice, size = random.Random(1), packed_ms * RATE_HZ // 1000
+    piece = (CODECS[what] * size)[:size]
+    times = ((n + dice.uniform(0, 0.2)) * packed_ms / 1000 for n in range(200))
+    assert paced(piece, times) == PACED
+
+
+def every(ms: float, at_once: int = 1) -> Iterator[float]:
+    return (n // at_once * at_once * ms / 1000 for n in range(1000))
+
+
+def lossy(ms: float, share: float) -> Iterator[float]:
+    dice = random.Random(2)
+    return (n * ms / 1000 for n in range(2000) if dice.random() > share)
+
+
+@pytest.mark.parametrize("packed_ms", [2.5, 5, 10, 20, 30, 40, 60])
+def test_pcm_of_whatever_pace_is_taken_for_nothing_else(packed_ms: float) -> None:
+    piece = bytes(round(packed_ms * 2 * RATE_HZ / 1000))
+    for times in (
+        every(packed_ms),
+        every(packed_ms, at_once=2),  # by a bridge, or a loop, of half the pace
+        every(packed_ms, at_once=7),
+        every(packed_ms * 3),  # a phone that suppresses silence
+        every(400),
+        lossy(packed_ms, 0.3),
+        lossy(packed_ms, 0.6),
+    ):
+        assert paced(piece, times) is None
+
+
+def test_a_first_piece_of_no_length_of_pcm_is_another_codec() -> None:
+    told = CodecWatch().take(Audio(bytes(20), RATE_HZ), 0.0)  # G.729
+    assert told is not None
+    assert "the first audio is 20 bytes" in told

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from realtime_core.errors import ConfigError
 from realtime_core.g711 import ulaw_encode
 from realtime_core.testing import ManualClock
 from realtime_telephony import audiosocket
@@ -179,27 +181,22 @@ async def test_a_frame_in_pieces_and_empty_audio_are_taken(server: Server) -> No
         assert await leg.receive() == CallerAudio(FRAME)
 
 
+SPOKEN = array("h", (round(2000 * math.sin(n / 3) * math.sin(n / 70)) for n in range(320)))
+
+
+@pytest.mark.parametrize("packed_ms", [20, 40])
 async def test_mu_law_labelled_as_pcm_is_refused_with_what_to_do(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server: Server, packed_ms: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with AudioSocketCaller(server.port, silent=True) as caller:
-        caller.say(b"\xff" * 160)
-        await caller.wait_ended()
-    assert "c(slin16)" in caplog.text
-    assert server.legs.empty()
-    assert server.listener.refused == 1
-
-
-async def test_mu_law_that_has_the_size_of_pcm_is_found_by_what_is_in_it(server: Server) -> None:
-    # 40 ms of it are 320 bytes, as 20 ms of PCM are; silence, then the loudness of speech.
-    spoken = array("h", (round(2000 * math.sin(n / 3) * math.sin(n / 70)) for n in range(320)))
+    # 20 ms of it are as many bytes as 10 ms of PCM; silence, then speech.
+    size = packed_ms * 8
     async with AudioSocketCaller(server.port, silent=True) as caller:
         for _ in range(50):
-            caller.say(b"\xff" * 320)
+            caller.say(b"\xff" * size)
         leg = await server.leg()
         caller.press("1")
         for _ in range(50):
-            caller.say(ulaw_encode(spoken.tobytes()))
+            caller.say(ulaw_encode(SPOKEN.tobytes())[:size])
         found = await events(leg)
         await caller.wait_ended()
     assert found.index(DigitPressed("1")) == 50
@@ -208,18 +205,20 @@ async def test_mu_law_that_has_the_size_of_pcm_is_found_by_what_is_in_it(server:
     assert isinstance(closed, LegClosed)
     assert closed.reason == "protocol"
     assert "c(slin16)" in closed.detail
+    server.over.set()
+    await until(lambda: server.listener.connections == 0)
+    assert closed.detail in caplog.text
 
 
-async def test_mu_law_of_a_phone_that_was_silent_from_the_start_is_refused_too(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+async def test_a_codec_whose_pieces_are_no_length_of_pcm_never_becomes_a_call(
+    server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(audiosocket, "FIRST_AUDIO_TIMEOUT_S", 0.01)
     async with AudioSocketCaller(server.port, silent=True) as caller:
-        leg = await server.leg()
-        caller.say(b"\xff" * 160)
-        (closed,) = await events(leg)
-        assert isinstance(closed, LegClosed)
-        assert "the first audio is 160 bytes" in closed.detail
+        caller.say(bytes(20))
+        await caller.wait_ended()
+    assert "c(slin16)" in caplog.text
+    assert server.legs.empty()
+    assert server.listener.refused == 1
 
 
 @pytest.mark.parametrize("rate", [96_000, 192_000])
@@ -233,10 +232,15 @@ async def test_a_rate_no_agent_takes_is_refused_with_what_to_do(
     assert "c(slin48)" in caplog.text
 
 
-async def test_a_phone_that_packs_30_ms_is_welcome(server: Server) -> None:
-    async with AudioSocketCaller(server.port, silent=True) as caller:
-        caller.say(bytes(480))
-        assert await (await server.leg()).receive() == CallerAudio(bytes(480))
+@pytest.mark.parametrize("packed_ms", [10, 20, 30, 40, 60])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+async def test_a_phone_is_welcome_whatever_it_packs(
+    server: Server, packed_ms: int, rate: int
+) -> None:
+    piece = bytes(rate * packed_ms // 1000 * 2)
+    async with AudioSocketCaller(server.port, sample_rate_hz=rate, silent=True) as caller:
+        caller.say(piece)
+        assert await (await server.leg()).receive() == CallerAudio(piece)
 
 
 async def test_garbage_instead_of_a_uuid_never_becomes_a_call(
@@ -279,6 +283,43 @@ async def test_a_phone_that_is_silent_from_the_start_gets_a_call_at_8000_hz(
         await caller.wait_for(lambda: caller.heard == bytes(320) + FRAME)
         caller.say(FRAME)
         assert await leg.receive() == CallerAudio(FRAME)
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+async def test_audio_that_comes_late_at_a_rate_nobody_knew_is_converted(
+    server: Server, monkeypatch: pytest.MonkeyPatch, rate: int
+) -> None:
+    monkeypatch.setattr(audiosocket, "FIRST_AUDIO_TIMEOUT_S", 0.01)
+    tone = array("h", (round(9000 * math.sin(math.tau * 500 * n / rate)) for n in range(rate)))
+    async with AudioSocketCaller(server.port, sample_rate_hz=rate, silent=True) as caller:
+        leg = await server.leg()
+        assert leg.sample_rate_hz == 8_000
+        said = tone.tobytes()
+        for at in range(0, len(said), rate // 25):
+            caller.say(said[at : at + rate // 25])
+        caller.press("1")
+        heard = array("h")
+        while not isinstance(event := await leg.receive(), DigitPressed):
+            assert isinstance(event, CallerAudio)
+            heard.frombytes(event.pcm)
+        caller.send_raw(b"\x13\x00\x02ab" if rate == 16_000 else b"\x12\x00\x02ab")
+        closed = (await events(leg))[-1]
+        caller.violations.clear()  # what it was sent is at the rate of the call, which any Asterisk takes
+    assert 7_600 < len(heard) <= 8_000
+    crossings = sum(a < 0 <= b for a, b in itertools.pairwise(heard))
+    assert abs(crossings - 500 * len(heard) / 8_000) <= 2
+    assert isinstance(closed, LegClosed)
+    assert closed.reason == "protocol"
+
+
+@pytest.mark.parametrize("rate", [11_025, 96_000])
+async def test_a_rate_for_silent_phones_that_there_is_not_is_told_before_the_first_of_them(
+    rate: int,
+) -> None:
+    async def nobody(leg: AudioSocketLeg) -> None: ...
+
+    with pytest.raises(ConfigError, match=f"silent_rate_hz: expected one of 8000, .* got {rate}"):
+        AudioSocketListener("127.0.0.1", 0, nobody, silent_rate_hz=rate)
 
 
 async def test_drained_waits_until_what_was_written_had_its_time(server: Server) -> None:

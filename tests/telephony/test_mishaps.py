@@ -354,6 +354,21 @@ async def test_last_words_that_never_end_are_not_waited_for(
     assert leg.hung_up
 
 
+async def test_a_leg_that_cannot_tell_when_the_last_words_were_heard_is_hung_up(
+    sorry: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(timeout_s: float) -> bool:
+        raise KeyError("a bug")
+
+    leg = StubLeg(THEY_PACE, LoopClock())
+    leg.drained = fail  # type: ignore[method-assign]
+    report, _, _ = await ended_by_tool(leg, [("hang_up", {})], sorry)
+    assert report.ended_by == "agent"
+    assert leg.heard == pcm(60)
+    assert leg.hung_up
+    assert "cannot be heard out" in caplog.text
+
+
 # The fallback
 
 

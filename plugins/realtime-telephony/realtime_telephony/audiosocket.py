@@ -11,13 +11,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
 from typing import Final, Literal, Self, final
 from uuid import UUID
 
 from realtime_core.clock import Clock, LoopClock
+from realtime_core.errors import ConfigError
 from realtime_telephony.audiosocket_connection import AudioSocketConnection
-from realtime_telephony.audiosocket_frames import HangUp, audio_frame, encode
-from realtime_telephony.leg import CallInfo, CallLeg, LegCapabilities, LegClosed, LegEvent
+from realtime_telephony.audiosocket_frames import RATES_HZ, HangUp, audio_frame, encode
+from realtime_telephony.leg import (
+    FASTEST_HZ,
+    CallInfo,
+    CallLeg,
+    LegCapabilities,
+    LegClosed,
+    LegEvent,
+)
+from realtime_telephony.making import Making
 from realtime_telephony.seldom import Seldom
 
 __all__ = [
@@ -49,6 +60,8 @@ _CAPABILITIES: Final = LegCapabilities(
 )
 _GOODBYE_S: Final = 1.0
 _CANCEL_LIMIT_S: Final = 3.0  # closing the leg takes two
+_RESAMPLER: Final = "realtime_core.backends.soxr"
+_IMPORT_LIMIT_S: Final = 5.0
 _EARLY_S: Final = 0.001
 _FRAMES_A_SECOND: Final = 50
 
@@ -172,9 +185,12 @@ class AudioSocketListener:
         port: TCP port; 0 chooses one.
         on_call: Runs a call, each in a task of its own; the leg is closed when it returns. What it raises is logged.
         silent_rate_hz: Rate of a call on which no audio came within `FIRST_AUDIO_TIMEOUT_S`: 8,000 as with the application
-            `AudioSocket()`, or what stands in the `c(...)` of the dialplan.
+            `AudioSocket()`, or what stands in the `c(...)` of the dialplan. Audio that comes later at another rate is converted.
         admits: Whether a peer's address may connect; `None`: everybody who reaches us.
         most_connections: Beyond so many at once, calls or not yet, new ones are closed unread.
+
+    Raises:
+        ConfigError: AudioSocket has no audio of `silent_rate_hz`, or an agent takes none.
     """
 
     def __init__(
@@ -187,6 +203,9 @@ class AudioSocketListener:
         admits: Callable[[str], bool] | None = None,
         most_connections: int = 1_000,
     ) -> None:
+        if silent_rate_hz not in RATES_HZ.values() or silent_rate_hz > FASTEST_HZ:
+            rates = ", ".join(str(rate) for rate in RATES_HZ.values() if rate <= FASTEST_HZ)
+            raise ConfigError(f"silent_rate_hz: expected one of {rates}, got {silent_rate_hz!r}")
         self._host = host
         self._port = port
         self._most_connections = most_connections
@@ -216,6 +235,9 @@ class AudioSocketListener:
         Raises:
             OSError: The address cannot be had.
         """
+        # For calls whose audio is converted; to import it in the midst of calls would hold up all of them.
+        with suppress(TimeoutError):
+            await Making(1).run(lambda: import_module(_RESAMPLER), _IMPORT_LIMIT_S)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, self._host, self._port)
         self._port = self._server.sockets[0].getsockname()[1]
@@ -281,6 +303,9 @@ class AudioSocketListener:
         except Exception:  # noqa: BLE001 - one call never disturbs another
             _log.exception("call %s failed", leg.info.call_id)
         finally:
+            closed = connection.inbox.closed
+            if closed is not None and closed.reason == "protocol":
+                _log.warning("call %s: %s", leg.info.call_id, closed.detail)
             await leg.close()
 
     async def _leg(self, connection: AudioSocketConnection) -> AudioSocketLeg | None:

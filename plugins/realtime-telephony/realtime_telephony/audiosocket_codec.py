@@ -2,8 +2,8 @@
 The trap of Asterisk's AudioSocket channel driver: the caller's own codec under the label of PCM.
 
 `Dial(AudioSocket/...)` without `c(...)` carries what the phone sends, labelled as PCM at 8 kHz all the same (seen with 22.10;
-`chan_audiosocket.c`). 20 ms of µ-law or A-law are then 160 bytes, where PCM has 320, and the first audio shows it. A phone that packs
-40 or 60 ms, as with `allow=ulaw:40`, sends 320 or 480 bytes, which are right for 20 and 30 ms of PCM; only what is in them tells.
+`chan_audiosocket.c`). The size of a piece tells little: 20 ms of µ-law have 160 bytes, and so have 10 ms of PCM of a phone that packs
+10 ms; 40 ms of µ-law have as many as 20 ms of PCM. What is in the pieces tells, and how far they are apart.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from typing import Final, final
 
 from realtime_telephony.audiosocket_frames import Audio
 
-__all__ = ["SURE", "CodecWatch"]
+__all__ = ["PACED", "SURE", "CodecWatch"]
 
 SURE: Final = 10
 """So many pieces of audio that can only be G.711 end a call; no other audio makes a single one."""
+PACED: Final = 100
+"""Over so many pieces is looked at how far they are apart."""
 
-_FRAME_MS: Final = 20
-# Frames of Asterisk's own pacing: 20 ms, and 30 ms from a phone that packs so.
-_PIECES_MS: Final = (20, 30)
-_G711_RATE_HZ: Final = 8_000
-_FRAME_BYTES: Final = _G711_RATE_HZ * 2 * _FRAME_MS // 1000
+_LABEL_HZ: Final = 8_000
+_BYTES_A_SECOND: Final = 2 * _LABEL_HZ
+# No codec has frames of less than 2.5 ms.
+_GRAIN_BYTES: Final = _BYTES_A_SECOND // 400
+_LEAST_BYTES: Final = _BYTES_A_SECOND // 100
 # Codes of what is not loud in either law: up to a sixteenth of the full scale, below zero and above.
 _BELOW, _ABOVE = bytes(range(0x40, 0x80)), bytes(range(0xC0, 0x100))
 _LEAST_LEVELS: Final = 8
+_LEAST_APART, _MOST_APART = 1.5, 2.7
 _CURE: Final = (
     "add c(slin) or c(slin16) to Dial(AudioSocket/...), as in"
     " Dial(AudioSocket/127.0.0.1:9092/${UUID()}/c(slin16))"
@@ -34,44 +37,60 @@ _CURE: Final = (
 @final
 class CodecWatch:
     """
-    Looks at the audio of one call for G.711 under the label of PCM: at the size of the first piece, then at what is in them, for
-    as long as the call lasts, since silence tells nothing.
+    Looks at the audio of one call for another codec under the label of PCM, for as long as the call lasts: a phone may begin with
+    silence, which tells nothing. It never takes PCM for something else; what it takes for PCM may be something else for a while.
 
     In a code of G.711 the top bit is the sign, and the next is 1 unless it is loud. Two of them read as one sample are then
     between -16384 and -1 or above 16383, and go from one to the other without ever passing the gap. In PCM only a square wave
     does, and where that has as many levels as speech has, its low bytes have all values, which those of codes have not.
+
+    µ-law, A-law and G.722 have half the bytes of PCM: their pieces come twice as far apart as they are long, one like the other.
+    PCM does not, whatever the phone packs: where we are late it comes in bursts, and where a phone suppresses silence, much later.
     """
 
     def __init__(self) -> None:
         self._has_begun = False
         self._found = 0
+        self._pieces = 0
+        self._apart = 0
+        self._last_at = 0.0
 
-    def take(self, message: Audio) -> str | None:
-        """Look at one more piece, and say what is wrong once it is sure."""
-        if not self._has_begun:
-            self._has_begun = True
-            return _wrong_size(message)
-        if message.sample_rate_hz == _G711_RATE_HZ and _is_g711(message.pcm):
-            self._found += 1
-            if self._found == SURE:
-                return f"the audio is the caller's own codec, mu-law or A-law, labelled as PCM: {_CURE}"
+    def take(self, message: Audio, now_s: float) -> str | None:
+        """
+        Look at one more piece, and say what is wrong once it is sure.
+
+        Args:
+            message: The piece.
+            now_s: When it came, on a monotonic clock.
+        """
+        if message.sample_rate_hz != _LABEL_HZ:
+            return None
+        is_first, self._has_begun = not self._has_begun, True
+        if is_first and len(message.pcm) % _GRAIN_BYTES:
+            return (
+                f"the first audio is {len(message.pcm)} bytes, which is no length of PCM: probably the caller's own codec"
+                f" labelled as PCM; {_CURE}"
+            )
+        self._found += _is_g711(message.pcm)
+        if self._found >= SURE or self._is_too_slow(message.pcm, now_s):
+            return f"the audio is the caller's own codec labelled as PCM: {_CURE}"
         return None
 
-
-def _wrong_size(message: Audio) -> str | None:
-    size, rate = len(message.pcm), message.sample_rate_hz
-    if any(size % (rate * 2 * piece // 1000) == 0 for piece in _PIECES_MS):
-        return None
-    expected = rate * 2 * _FRAME_MS // 1000
-    return (
-        f"the first audio is {size} bytes where 20 ms of PCM at {rate} Hz are {expected}: probably the caller's own codec"
-        f" labelled as PCM; {_CURE}"
-    )
+    def _is_too_slow(self, pcm: bytes, now_s: float) -> bool:
+        length_s, gap_s = len(pcm) / _BYTES_A_SECOND, now_s - self._last_at
+        self._last_at = now_s
+        self._pieces += 1
+        self._apart += _LEAST_APART * length_s <= gap_s <= _MOST_APART * length_s
+        if self._pieces < PACED:
+            return False
+        is_too_slow = self._apart >= 0.8 * PACED
+        self._pieces = self._apart = 0
+        return is_too_slow
 
 
 def _is_g711(pcm: bytes) -> bool:
-    """Whether it cannot be anything else; less than 20 ms is too little to say."""
-    if len(pcm) < _FRAME_BYTES or len(pcm.translate(None, _BELOW + _ABOVE)) * 20 > len(pcm):
+    """Whether it cannot be anything else; less than 10 ms is too little to say."""
+    if len(pcm) < _LEAST_BYTES or len(pcm.translate(None, _BELOW + _ABOVE)) * 20 > len(pcm):
         return False
     high = pcm[1::2]
     below, above = (len(high) - len(high.translate(None, codes)) for codes in (_BELOW, _ABOVE))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, final
 from uuid import UUID
 
+from realtime_core.audio import Resampler
 from realtime_telephony.audiosocket_codec import CodecWatch
 from realtime_telephony.audiosocket_frames import (
     Audio,
@@ -46,17 +47,21 @@ class AudioSocketConnection(asyncio.Protocol):
     """
 
     def __init__(self, admits: Callable[[str], bool] | None = None) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self.call_id: asyncio.Future[UUID] = loop.create_future()
         """The UUID; cancelled when the call ended first."""
         self.rate: asyncio.Future[int] = loop.create_future()
-        """Rate of the first audio; cancelled likewise."""
+        """
+        Rate of the first audio; cancelled likewise. Who does not want to wait for it sets one: audio at another is converted then.
+        """
         self.inbox: Inbox = Inbox()
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed."""
         self._admits = admits
         self._decoder = AudioSocketDecoder()
         self._watch = CodecWatch()
+        self._audio_hz: int | None = None
+        self._converter: Resampler | None = None
         self._transport: asyncio.Transport | None = None
         self._stuck = 0
         self.frames_dropped: int = 0
@@ -178,19 +183,30 @@ class AudioSocketConnection(asyncio.Protocol):
                 )
             )
             return
-        reason = self._watch.take(message)
+        reason = self._watch.take(message, self._loop.time())
         if reason is not None:
             self.end(LegClosed("protocol", reason))
             return
-        if not self.rate.done():
-            self.rate.set_result(message.sample_rate_hz)
-        elif message.sample_rate_hz != self.rate.result():
+        if self._audio_hz is None:
+            self._begin_audio(message.sample_rate_hz)
+        elif message.sample_rate_hz != self._audio_hz:
             self.end(
                 LegClosed(
                     "protocol",
-                    f"the call is at {self.rate.result()} Hz and audio of {message.sample_rate_hz} Hz came; where phones are"
-                    " silent from the start, set silent_rate_hz to what stands in c(...)",
+                    f"the audio is at {self._audio_hz} Hz and some of {message.sample_rate_hz} Hz came",
                 )
             )
             return
-        self.inbox.put(CallerAudio(message.pcm))
+        pcm = message.pcm if self._converter is None else self._converter.process(message.pcm)
+        if pcm:
+            self.inbox.put(CallerAudio(pcm))
+
+    def _begin_audio(self, rate_hz: int) -> None:
+        self._audio_hz = rate_hz
+        if not self.rate.done():
+            self.rate.set_result(rate_hz)
+        elif rate_hz != self.rate.result():
+            # The phone was silent for long, or we stood still: the call is at the rate that was set, and Asterisk takes any from us.
+            from realtime_core.backends.soxr import SoxrResampler
+
+            self._converter = SoxrResampler(rate_hz, self.rate.result())

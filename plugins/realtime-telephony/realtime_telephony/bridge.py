@@ -232,8 +232,9 @@ class Bridge:
 
     async def _start_agent(self) -> None:
         limit_s = self._agent.options.start_timeout_s + START_GRACE_S
+        limit = asyncio.timeout(limit_s)
         try:
-            async with asyncio.timeout(limit_s) as limit:
+            async with limit:
                 await self._agent.start()
         except AgentClosedError:
             self._end("us", "the application closed the agent")
@@ -304,3 +305,5 @@ class Bridge:
                     await self._leg.drained(DRAIN_LIMIT_S)
         except TimeoutError:
             _log.info("call %s: the last words were not heard out", self._leg.info.logged_id)
+        except Exception:  # noqa: BLE001 - a bug of the leg's must not keep the call from its end
+            _log.exception("call %s: the last words cannot be heard out", self._leg.info.logged_id)

@@ -95,6 +95,7 @@ class Sipp:
         sip_port: Asterisk's.
         extension: What is dialled.
         says: What every caller says, over and over, at 8 kHz; `None` sends no RTP at all.
+        silent_s: For how long nothing comes before it.
         seconds: How long a call is, or with `ends="callee"` how long at most.
         ends: Who hangs up.
         calls: How many calls.
@@ -110,6 +111,7 @@ class Sipp:
         extension: str,
         *,
         says: Sound | None,
+        silent_s: float = 0.0,
         seconds: float,
         ends: Literal["caller", "callee"] = "caller",
         calls: int = 1,
@@ -120,6 +122,7 @@ class Sipp:
         self._directory = directory
         self._target = (f"127.0.0.1:{sip_port}", extension)
         self._says = says
+        self._silent_s = silent_s
         self._seconds = seconds
         self._ends = ends
         self._calls = calls
@@ -135,6 +138,8 @@ class Sipp:
         )
         if self._says is not None:
             sound.write_bytes(ulaw_encode(self._says.astype("<i2").tobytes()))
+            if self._silent_s:
+                scenario += f'<pause milliseconds="{round(self._silent_s * 1000)}"/>\n'
             scenario += MEDIA.replace("{file}", str(sound))
         ending = BYE_SENT if self._ends == "caller" else BYE_AWAITED
         scenario += ending.replace("{milliseconds}", str(round(self._seconds * 1000)))

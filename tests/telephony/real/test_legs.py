@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_core.g711 import ulaw_decode
 from tests.local.sounds import needs_flite
 from tests.telephony.real.asterisk import Asterisk
 from tests.telephony.real.calls import Call, Calls, servers
 from tests.telephony.real.capture import Capture, RtpPacket
 from tests.telephony.real.parts import Parts
 from tests.telephony.real.sound import chirp, find, silence
-from tests.telephony.real.speech import sentence
+from tests.telephony.real.speech import resampled, sentence, share_of
 
 AUDIOSOCKET = ("audiosocket", "audiosocket-slin16")
 WEBSOCKET = ("ws-slin16", "ws-slin24", "ws-ulaw", "wsplain-alaw")
@@ -227,34 +228,72 @@ async def test_an_asterisk_that_stands_still_does_not_hold_up_a_hang_up(
         await calls.nothing_is_left()
 
 
-async def test_the_channel_driver_without_a_codec_is_refused(
-    calls: Calls, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with calls.phone() as phone:
-        await phone.dial(calls.asterisk.uri("audiosocket-bare"), established=False)
-        await phone.wait_event("CALL_CLOSED")
-    assert "c(slin16)" in caplog.text
-    assert calls.listener.refused == 1
-
-
 @needs_flite
-@pytest.mark.parametrize(("codec", "packet_ms"), [("PCMU", 40), ("PCMA", 60)])
-async def test_the_channel_driver_without_a_codec_is_found_out_where_phones_pack_more(
-    parts: Parts, tmp_path: Path, codec: str, packet_ms: int
+@pytest.mark.parametrize(
+    ("codec", "packet_ms", "speaks"),
+    [("PCMU", 20, False), ("PCMU", 20, True), ("PCMU", 40, True), ("PCMA", 60, True)],
+)
+async def test_the_channel_driver_without_a_codec_is_refused(
+    parts: Parts,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    codec: str,
+    packet_ms: int,
+    speaks: bool,
 ) -> None:
-    said = await asyncio.to_thread(
-        sentence, "Good evening. A table for four tomorrow at seven, please."
-    )
+    said = await asyncio.to_thread(sentence, "A table for four tomorrow at seven, please.")
     with Asterisk(parts, packet_ms=packet_ms) as asterisk:
         calls = Calls(parts, asterisk, tmp_path)
-        async with servers(calls), calls.phone(np.tile(said, 3), codecs=codec) as phone:
+        says = np.tile(said, 3) if speaks else None
+        async with servers(calls), calls.phone(says, codecs=codec) as phone:
             await phone.dial(asterisk.uri("audiosocket-bare"), established=False)
             call = await calls.call()
-            closed = await call.ended(20)
+            closed = await call.ended(30)
             await phone.wait_event("CALL_CLOSED")
         await calls.nothing_is_left()
     assert closed.reason == "protocol"
     assert "labelled as PCM" in closed.detail
+    assert "c(slin16)" in caplog.text
+
+
+@pytest.mark.parametrize("packet_ms", [10, 30, 60])
+@pytest.mark.parametrize("extension", AUDIOSOCKET)
+async def test_a_phone_is_welcome_whatever_it_packs(
+    parts: Parts, tmp_path: Path, packet_ms: int, extension: str
+) -> None:
+    asked = chirp(1.0, 8000)
+    with Asterisk(parts, packet_ms=packet_ms) as asterisk:
+        calls = Calls(parts, asterisk, tmp_path)
+        async with (
+            servers(calls),
+            calls.phone(np.concatenate([silence(0.3, 8000), asked])) as phone,
+        ):
+            await phone.dial(asterisk.uri(extension))
+            call = await calls.call()
+            await call.has_heard(3.0)
+            await phone.hang_up()
+            assert (await call.ended()).reason == "caller"
+    rate = call.leg.sample_rate_hz
+    assert find(chirp(1.0, rate), call.heard_sound, rate).score > SURE
+
+
+async def test_a_phone_that_is_silent_at_first_is_heard_at_whatever_rate_the_channel_has(
+    calls: Calls, capture: Capture
+) -> None:
+    asked, answer = chirp(1.0, 8000), chirp(1.0, 8000, low_hz=3000, high_hz=400)
+    async with calls.sipp("audiosocket-slin16", says=asked, silent_s=2.5, seconds=4.0) as sipp:
+        call = await calls.call()
+        assert call.leg.sample_rate_hz == 8000  # nothing told the rate
+        call.say(np.concatenate([silence(0.3, 8000), answer, silence(0.3, 8000)]))
+        await call.has_heard(2.5)
+        assert await sipp.finished(), sipp.log
+        assert (await call.ended()).reason == "caller"
+    # High tones come later than low ones by part of a sample: looked at piece by piece, at a finer rate.
+    finer = resampled(call.heard_sound, 8000, 32_000)
+    assert share_of(chirp(1.0, 32_000), finer, 32_000) > SURE
+    sent = b"".join(packet.payload for packet in capture.sent_to(sipp.rtp_ports))
+    heard = np.frombuffer(ulaw_decode(sent), dtype="<i2").astype(np.int16)
+    assert find(answer, heard).score > SURE
 
 
 async def test_garbage_on_both_ports_leaves_a_call_alone(calls: Calls) -> None:
