@@ -126,7 +126,7 @@ def voices() -> Iterator[tuple[Synthesiser, str]]:
 
 
 def script_recogniser() -> Recogniser:
-    """Give the recogniser of the shipped script that rejects nothing."""
+    """Give the recogniser of the shipped script that rejects nothing for its score."""
     return SphinxRecogniser(grammar_of(demo_script()), score_threshold=0.0)
 
 

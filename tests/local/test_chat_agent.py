@@ -75,6 +75,14 @@ def calls(*calls: tuple[str, str, dict[str, Any]]) -> bytes:
     )
 
 
+async def until(reached: Callable[[], bool]) -> None:
+    for _ in range(5000):
+        if reached():
+            return
+        await asyncio.sleep(0.001)
+    raise TimeoutError
+
+
 async def within(event: asyncio.Event) -> None:
     async with asyncio.timeout(30):
         await event.wait()
@@ -152,6 +160,8 @@ async def test_a_barge_in_closes_the_response_and_only_what_was_heard_is_remembe
         await agent.send_text("Count, please.")
         await recorder.wait_for(AssistantAudio, 4)
         await within(server.silent)
+        # That the sentence is whole comes behind its audio.
+        await until(lambda: agent.stats.frames_received >= 6)
         await push(agent, silence(200, RATE_HZ) + speech_like(300, RATE_HZ))
         assert (await recorder.wait_for(Interrupted)).heard_ms == 120
         await within(server.gone)

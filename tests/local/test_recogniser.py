@@ -4,15 +4,26 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
+from realtime_core import (
+    AssistantText,
+    AssistantTurnEnd,
+    Options,
+    UserTranscript,
+    new_agent_from_credential,
+)
 from realtime_core.errors import ConfigError
+from realtime_core.testing.recorder import Recorder
 from realtime_local.recogniser import SCORE_THRESHOLD, SphinxRecogniser
 from realtime_local.script_grammar import grammar_of
 from realtime_local.script_matching import Matcher
 from realtime_local.script_reading import demo_script
 from realtime_local.sphinx_process import START, mean_of
 from realtime_local.vocabulary import dictionary_of, grammar_words, unknown_words
+from tests.local.doubles import Humming
+from tests.local.phrases import TUNING_OFF_SCRIPT
 from tests.local.sounds import narrow, silence, spoken
 
 GRAMMAR = """#JSGF V1.0 UTF-8 en;
@@ -67,6 +78,32 @@ def test_a_digit_said_once_and_meant_several_times_is_understood(way: str, digit
     match = Matcher(script).match(heard.text)
     assert match is not None
     assert (match.intent.name, match.slots["account"].value) == ("account", digits)
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 10])
+@pytest.mark.parametrize("level", [0, 200])
+def test_nothing_is_found_in_silence_and_noise(seconds: int, level: int) -> None:
+    noise = np.random.default_rng(1).normal(0, level, 16000 * seconds).astype("<i2").tobytes()
+    assert SphinxRecogniser(grammar_of(demo_script())).recognise(noise).text == ""
+
+
+async def test_who_says_nothing_in_a_turn_ended_by_hand_is_not_taken_to_say_good_bye() -> None:
+    recorder = Recorder()
+    options = Options(on_event=recorder, disable_server_vad=True, vendor={"synthesiser": Humming()})
+    async with new_agent_from_credential({"provider": "local"}, options) as agent:
+        await agent.push_audio(silence(1000))
+        await agent.commit_input_audio()
+        await recorder.wait_for(AssistantTurnEnd)
+    assert not recorder.of(UserTranscript)
+    (said,) = [text.text for text in recorder.of(AssistantText) if text.final]
+    assert said == demo_script().fallback[0]
+
+
+def test_no_sentence_is_found_in_long_talk() -> None:
+    said = [spoken(sentence) + silence(80) for sentence in TUNING_OFF_SCRIPT[:15]]
+    talks = [b"".join(said[at : at + 5]) for at in range(0, len(said), 5)]
+    recogniser = SphinxRecogniser(grammar_of(demo_script()))
+    assert [recogniser.recognise(talk).text for talk in talks] == [""] * len(talks)
 
 
 def test_half_a_sentence_is_rejected_however_clear() -> None:

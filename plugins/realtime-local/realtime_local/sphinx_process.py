@@ -37,6 +37,8 @@ _WINDOW: Final = 500
 """What `START` counts for, in frames; CMN_WIN of pocketsphinx."""
 _HIGH_WATER: Final = 800
 """With more frames than that all weights shrink so that their sum is the window's; CMN_WIN_HWM."""
+_NO_WORD: Final = ("<", "[", "(")
+"""What silence, noises and transitions without a sound begin with."""
 _GRAMMAR: Final = "grammar"
 _FREE: Final = "_default"
 _LEARN: Final = "learn"
@@ -116,9 +118,9 @@ def serve(requests: BinaryIO, replies: BinaryIO, decoders: Decoders) -> None:
 
     Args:
         requests: Where they come from.
-        replies: Where the answers go: `text` (null when nothing was found), `likelihood` of the whole utterance and
-            `is_sentence`, whether the grammar has it whole, or nothing without audio; or `error`, and `is_grammar`
-            where the grammar is to blame.
+        replies: Where the answers go: `text` (null when nothing was found), `likelihood` of the whole utterance,
+            `is_sentence`, whether the grammar has it whole, and `words`, the first and the last frame of each, or
+            nothing without audio; or `error`, and `is_grammar` where the grammar is to blame.
         decoders: What recognises.
     """
     for line in requests:
@@ -170,7 +172,17 @@ def _recognise(decoder: Any, has_grammar: bool, pcm: bytes) -> dict[str, Any]:
     text = str(best.hypstr)
     # A sentence may also break off in the middle.
     is_sentence = has_grammar and bool(decoder.get_fsg(_GRAMMAR).accept(text))
-    return {"text": text, "likelihood": float(best.best_score), "is_sentence": is_sentence}
+    words = [
+        (part.start_frame, part.end_frame)
+        for part in decoder.seg() or ()
+        if not part.word.startswith(_NO_WORD)
+    ]
+    return {
+        "text": text,
+        "likelihood": float(best.best_score),
+        "is_sentence": is_sentence,
+        "words": words,
+    }
 
 
 def _decode(decoder: Any, pcm: bytes, search: str, mean: str) -> None:
