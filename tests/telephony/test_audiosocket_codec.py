@@ -108,7 +108,8 @@ def test_a_codec_of_half_the_bytes_is_found_by_its_pace(what: str, packed_ms: in
     dice, size = random.Random(1), packed_ms * RATE_HZ // 1000
     piece = (CODECS[what] * size)[:size]
     times = ((n + dice.uniform(0, 0.2)) * packed_ms / 1000 for n in range(200))
-    assert paced(piece, times) == PACED
+    soon = packed_ms == 20 and what != "G.722"  # pieces of that size are looked at closely
+    assert paced(piece, times) == (SURE if soon else PACED)
 
 
 def every(ms: float, at_once: int = 1) -> Iterator[float]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import random
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
@@ -10,10 +11,11 @@ from uuid import UUID
 import pytest
 
 from realtime_core.errors import ConfigError
-from realtime_core.g711 import ulaw_encode
+from realtime_core.g711 import alaw_encode, ulaw_encode
 from realtime_core.testing import ManualClock
 from realtime_telephony import audiosocket
 from realtime_telephony.audiosocket import AudioSocketLeg, AudioSocketListener
+from realtime_telephony.audiosocket_codec import SURE
 from realtime_telephony.audiosocket_frames import RATES_HZ, Digit, HangUp, PeerError, encode
 from realtime_telephony.leg import FASTEST_HZ, CallerAudio, DigitPressed, LegClosed, LegEvent
 from realtime_telephony.pacer import Pacer
@@ -184,12 +186,35 @@ async def test_a_frame_in_pieces_and_empty_audio_are_taken(server: Server) -> No
 SPOKEN = array("h", (round(2000 * math.sin(n / 3) * math.sin(n / 70)) for n in range(320)))
 
 
-@pytest.mark.parametrize("packed_ms", [20, 40])
-async def test_mu_law_labelled_as_pcm_is_refused_with_what_to_do(
-    server: Server, packed_ms: int, caplog: pytest.LogCaptureFixture
+def hiss(level: int, encode: Callable[[bytes], bytes]) -> bytes:
+    dice = random.Random(160)
+    return encode(array("h", (round(dice.gauss(0, level)) for _ in range(160))).tobytes())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"\xff" * 160, b"\xd5" * 160]
+    + [hiss(level, law) for level in (3, 10, 100) for law in (ulaw_encode, alaw_encode)],
+    ids=range(8),
+)
+async def test_mu_law_labelled_as_pcm_never_becomes_a_call(
+    server: Server, said: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # 20 ms of it are as many bytes as 10 ms of PCM; silence, then speech.
-    size = packed_ms * 8
+    async with AudioSocketCaller(server.port, silent=True) as caller:
+        for _ in range(SURE):
+            caller.say(said)
+        await caller.wait_ended()
+    assert "pieces of 160 bytes, where 20 ms of PCM have 320" in caplog.text
+    assert "c(slin16)" in caplog.text
+    assert server.legs.empty()
+    assert server.listener.refused == 1
+
+
+async def test_mu_law_labelled_as_pcm_is_found_in_a_call_too(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    # 40 ms of it are as many bytes as 20 ms of PCM; silence, then speech.
+    size = 320
     async with AudioSocketCaller(server.port, silent=True) as caller:
         for _ in range(50):
             caller.say(b"\xff" * size)
@@ -241,6 +266,16 @@ async def test_a_phone_is_welcome_whatever_it_packs(
     async with AudioSocketCaller(server.port, sample_rate_hz=rate, silent=True) as caller:
         caller.say(piece)
         assert await (await server.leg()).receive() == CallerAudio(piece)
+
+
+async def test_audio_that_was_in_doubt_is_heard_whole(server: Server) -> None:
+    alike = array("h", [-3085, -4370] * 40).tobytes()
+    said = [alike] * 3 + [array("h", [5, -5] * 40).tobytes(), alike]
+    async with AudioSocketCaller(server.port, silent=True) as caller:
+        for piece in said:
+            caller.say(piece)
+        leg = await server.leg()
+        assert [await leg.receive() for _ in said] == [CallerAudio(piece) for piece in said]
 
 
 async def test_garbage_instead_of_a_uuid_never_becomes_a_call(

@@ -136,6 +136,7 @@ def _a_second(likelihood: float, size: int) -> float:
 def _share(pcm: bytes, words: Sequence[tuple[int, int]]) -> float:
     """Give how much of the energy lies in some spans of frames, 0 to 1."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    samples -= np.mean(samples)  # what is constant, as cheap sound cards add it, is no sound
     per_frame = _FRAME_BYTES // BYTES_PER_SAMPLE
     within = sum(
         float(np.sum(np.square(samples[first * per_frame : (last + 1) * per_frame])))

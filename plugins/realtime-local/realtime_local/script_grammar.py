@@ -31,7 +31,8 @@ def _slot_rule(slot: Slot) -> str:
             for _ in range(longest - shortest):
                 more = f" [<digit>{more}]"
             one_by_one = " ".join(["<digit>"] * shortest) + more
-            return one_by_one if longest == 1 else f"{one_by_one} | <digits>"
+            # The weights: digits are mostly said one by one, and are not to be taken for the others.
+            return one_by_one if longest == 1 else f"/0.99/ {one_by_one} | /0.01/ <digits>"
         case ListSlot(forms=forms):
             return " | ".join(dict.fromkeys(" ".join(form.words) for form in forms))
 

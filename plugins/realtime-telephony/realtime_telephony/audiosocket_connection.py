@@ -60,6 +60,7 @@ class AudioSocketConnection(asyncio.Protocol):
         self._admits = admits
         self._decoder = AudioSocketDecoder()
         self._watch = CodecWatch()
+        self._held: list[Audio] = []
         self._audio_hz: int | None = None
         self._converter: Resampler | None = None
         self._transport: asyncio.Transport | None = None
@@ -187,6 +188,16 @@ class AudioSocketConnection(asyncio.Protocol):
         if reason is not None:
             self.end(LegClosed("protocol", reason))
             return
+        if self._watch.in_doubt:
+            self._held.append(message)
+            return
+        if self._held:
+            for each in self._held:
+                self._pass_on(each)
+            self._held.clear()
+        self._pass_on(message)
+
+    def _pass_on(self, message: Audio) -> None:
         if self._audio_hz is None:
             self._begin_audio(message.sample_rate_hz)
         elif message.sample_rate_hz != self._audio_hz:
