@@ -69,7 +69,7 @@ def test_a_disk_that_hangs_holds_up_neither_a_call_nor_the_end_of_the_program(
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert ended.stdout.splitlines() == [
         f"fallback: {stuck} could not be read within 0.1 s",
