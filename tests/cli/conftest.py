@@ -44,12 +44,12 @@ def running(vendor: LoopbackVendor) -> Iterator[LoopbackVendor]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(vendor.start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(vendor.start(), loop).result(60)
         yield vendor
-        asyncio.run_coroutine_threadsafe(vendor.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(vendor.close(), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 

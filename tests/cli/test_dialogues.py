@@ -157,7 +157,7 @@ def test_a_vendor_that_says_nothing_is_spoken_to_all_the_same(
 ) -> None:
     monkeypatch.setattr("realtime_core.cli.call.PATIENCE_MS", 20.0)
     with serving(LoopbackVendor(voice=None)):
-        result = invoke(*("talk", "a.wav", "b.wav", *PACE, *CREDENTIAL, "--timeout", 1))
+        result = invoke(*("talk", "a.wav", "b.wav", *PACE, *CREDENTIAL, "--timeout", 4))
     assert result.exit_code == 1
     assert "caller.recording       b.wav" in result.stdout
 

@@ -75,7 +75,7 @@ def test_a_call_goes_on_where_what_it_prints_is_lost(output: str, tmp_path: Path
     )  # fmt: skip
     for descriptor in (pipe, full):
         os.close(descriptor)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert (ran.returncode, complaints(ran.stderr)) == (0, [])
     assert read_wav(tmp_path / "reply.wav").duration_s > 3
     assert "completed" in (tmp_path / "call.svg").read_text("utf-8")
 

@@ -18,6 +18,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     for shared in (sphinx_worker.GRAMMARS, sphinx_worker.FREE_SPEECH):
         monkeypatch.setattr(shared, "_limit_s", 50.0)
     monkeypatch.setattr(watchdog, "SILENCE_LIMIT_S", 50.0)
+    monkeypatch.setattr("realtime_core.session.CLOSE_LIMIT_S", 50.0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -273,7 +274,7 @@ async def test_silence_ends(server: Server, said: bytes) -> None:
     server.stream(said, then="silence")
     error = await _fails(server, timeouts=evolve(SHORT, first_token_s=20) if said else SHORT)
     assert (error.kind, error.retryable) == (ErrorKind.STALLED, True)
-    assert "was silent for 0.2 s" in str(error)
+    assert re.search(r"was silent for \d+\.\d s", str(error))
     assert ("in the middle" if said else "without a first word") in str(error)
 
 

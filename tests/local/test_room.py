@@ -344,7 +344,7 @@ class Held(Slow):
 
     def is_speech(self, frame: bytes) -> bool:
         self.asked.set()
-        self.may.wait(5)
+        self.may.wait(30)
         return any(frame)
 
 
@@ -352,7 +352,7 @@ async def test_clearing_waits_for_the_frames_that_are_being_judged() -> None:
     recorder, detector, replier = Recorder(), Held(), Told()
     async with agent_of(recorder, detector=lambda: detector, replier=replier) as agent:
         await agent.push_audio(speech_like(320, RATE_HZ))
-        assert await asyncio.to_thread(detector.asked.wait, 5)
+        assert await asyncio.to_thread(detector.asked.wait, 30)
         await agent.push_audio(speech_like(320, RATE_HZ))
         await agent.clear_input_audio()
         detector.may.set()
@@ -411,7 +411,7 @@ async def test_the_voice_is_stopped_in_mid_sentence(how: str, kind: type[Endless
             await recorder.wait_for(UserSpeechStarted)
         else:
             await agent.close()
-        assert await asyncio.to_thread(voice.stopped.wait, 5)
+        assert await asyncio.to_thread(voice.stopped.wait, 30)
 
 
 async def test_closing_frees_the_replier_and_the_threads() -> None:

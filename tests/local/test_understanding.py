@@ -25,7 +25,7 @@ class Slow:
         self.at_once += 1
         assert self.at_once == 1
         self.asked.append(pcm)
-        assert self.may.acquire(timeout=5)
+        assert self.may.acquire(timeout=30)
         self.at_once -= 1
         if self.fails:
             raise RuntimeError("no words")
@@ -36,7 +36,7 @@ class Slow:
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    for _ in range(5000):
+    for _ in range(30_000):
         if reached():
             return
         await asyncio.sleep(0.001)

@@ -168,13 +168,13 @@ class Call:
         }
         await self.session.send({"type": "error", "error": error})
 
-        def came() -> bool:
-            last = self.events[-1] if self.events else None
-            error = last.error if isinstance(last, ErrorEvent) else None
+        def is_mark(event: Event) -> bool:
+            error = event.error if isinstance(event, ErrorEvent) else None
             return isinstance(error, VendorError) and error.code == code
 
-        await self.until(came)
-        self.events.pop()
+        # A reply that is still being sent may have gone on behind it.
+        await self.until(lambda: any(map(is_mark, self.events)))
+        self.events[:] = [event for event in self.events if not is_mark(event)]
 
     async def agent_is_heard(self) -> None:
         """Return when the vendor has taken in all that the agent has sent so far."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realtime_core import ServerVAD, UserSpeechStarted
+from realtime_core import Event, ServerVAD, UserSpeechStarted
 from realtime_core.playout import Playout
 from realtime_core.testing.loopback import Call as FunctionCall
 from realtime_core.testing.loopback import Reply, Speech
@@ -40,11 +40,12 @@ async def test_latencies_mean_the_same_everywhere(dialect: str) -> None:
         assert latency_ms <= played_ms <= (loop.time() - ended) * 1000
         assert call.agent.stats.last_silence_latency_ms is None
         left_ms: list[float] = []
-        call.listeners.append(
-            lambda event: (
-                isinstance(event, UserSpeechStarted) and left_ms.append(playout.buffered_ms)
-            )
-        )
+
+        def look(event: Event) -> None:
+            if isinstance(event, UserSpeechStarted):
+                left_ms.append(playout.buffered_ms)
+
+        call.listeners.append(look)
         spoke = loop.time()
         await call.speak()
         silence_ms = call.agent.stats.last_silence_latency_ms

@@ -114,7 +114,14 @@ async def test_audio_pushed_right_behind_a_commit_counts_for_the_next(dialect: s
 
 @pytest.mark.parametrize("dialect", ALL)
 async def test_two_commits_at_once_give_one_wanted_reply(dialect: str) -> None:
-    async with calling(dialect, spoken(60), spoken(80), disable_server_vad=True) as call:
+    async with calling(
+        dialect,
+        spoken(60),
+        spoken(80),
+        disable_server_vad=True,
+        when_full="drop_oldest",  # which never waits, so that it is at once
+        max_buffered_ms=5000,
+    ) as call:
         await call.push(HALF_A_SECOND)
         await call.agent.commit_input_audio()
         await call.push(HALF_A_SECOND)
@@ -125,6 +132,21 @@ async def test_two_commits_at_once_give_one_wanted_reply(dialect: str) -> None:
         assert statuses[-1] == "completed"
         assert len(call.sent("response.create")) == 2
         assert call.audio_ms() == 80
+
+
+@pytest.mark.parametrize("dialect", ["openai_ga", "openai_beta", "dashscope_omni"])
+async def test_a_commit_at_any_moment_of_a_reply_breaks_no_rule(dialect: str) -> None:
+    for turns in range(40):
+        async with calling(dialect, spoken(60), spoken(80), disable_server_vad=True) as call:
+            await call.push(HALF_A_SECOND)
+            await call.agent.commit_input_audio()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await call.push(HALF_A_SECOND)
+            await call.agent.commit_input_audio()
+            await call.turn_end(2)
+            await call.all_is_heard()
+            assert call.of(AssistantTurnEnd)[-1].status == "completed"
 
 
 @pytest.mark.parametrize("dialect", ALL)

@@ -129,7 +129,7 @@ async def test_an_agent_that_never_starts_ends_in_an_apology(
     leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
     agent.options = evolve(agent.options, start_timeout_s=0.01)
     agent.start = lambda: until(lambda: False)  # type: ignore[method-assign]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         report = await attach(agent, leg, fallback=wav(tmp_path / "sorry.wav", pcm(100)))
     assert report.ended_by == "failure"
     assert report.error == "the agent did not start within 0.02 s"

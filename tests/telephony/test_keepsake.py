@@ -47,12 +47,14 @@ async def main(stuck):
     credential = {"provider": "openai", "apiKey": "sk-test"}
     for given in ("fallback", "record"):
         agent = new_agent_from_credential(credential, options_for(leg))
+        # The file that comes with the package does not hang, however slow the machine.
+        sys.modules["realtime_telephony.attach"].FALLBACK_LIMIT_S = 0.1 if given == "fallback" else 50
         try:
             await attach(agent, leg, **{given: stuck})
         except ConfigError as error:
             print(error)
 
-sys.modules["realtime_telephony.attach"].FALLBACK_LIMIT_S = keepsake.OPEN_LIMIT_S = 0.1
+keepsake.OPEN_LIMIT_S = 0.1
 keepsake.StereoRecording = lambda path, rate_hz: path.open()
 asyncio.run(main(Path(sys.argv[1])))
 """
@@ -69,7 +71,7 @@ def test_a_disk_that_hangs_holds_up_neither_a_call_nor_the_end_of_the_program(
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert ended.stdout.splitlines() == [
         f"fallback: {stuck} could not be read within 0.1 s",

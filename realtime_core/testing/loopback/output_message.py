@@ -64,9 +64,10 @@ class MessageOutput:
     def play(self) -> Iterator[Step]:
         """Yield everything up to, but not including, the done events."""
         facts, conversation = self._stage.facts, self._stage.conversation
+        if self._stage.in_conversation:  # first, for whoever hears of it may delete it
+            self._previous = conversation.add(self.item)
         yield {"type": "response.output_item.added", **self._place, "item": self.item.wire()}
         if self._stage.in_conversation:
-            self._previous = conversation.add(self.item)
             yield from conversation.announced(self.item, self._previous)
         blank = {"type": "audio", "transcript": ""} if self._speaks else {"type": "text"}
         if not (self._speaks and facts.openai):

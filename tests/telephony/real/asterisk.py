@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,6 +17,7 @@ __all__ = ["Asterisk"]
 
 START_TIMEOUT_S: Final = 20.0
 RX_TIMEOUT_S: Final = 10.0
+IDLE_TIMEOUT_S: Final = 10.0
 
 
 class Asterisk:
@@ -146,6 +148,13 @@ class Asterisk:
     def channels(self) -> int:
         """Count the channels that are up."""
         return len(self.rx("core show channels concise").splitlines())
+
+    def is_idle(self) -> bool:
+        """Wait until no channel is up; it takes a moment over the last one."""
+        with suppress(TimeoutError):
+            wait_until(lambda: not self.channels(), IDLE_TIMEOUT_S, "the channels to go")
+            return True
+        return False
 
     def kill(self) -> None:
         """End it as a crash would, calls and all."""

@@ -164,7 +164,7 @@ class Calls:
         """Fail when a task of ours or a connection outlived its call."""
         left = asyncio.all_tasks() - self._before - {asyncio.current_task()}
         if left:
-            await asyncio.wait(left, timeout=2)
+            await asyncio.wait(left, timeout=30)
         assert [task for task in left if not task.done()] == []
         assert self.listener.connections == 0
 

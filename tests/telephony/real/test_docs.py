@@ -18,10 +18,11 @@ from tests.telephony.fakes.media import eventually
 from tests.telephony.real.asterisk import Asterisk
 from tests.telephony.real.baresip import Baresip
 from tests.telephony.real.calls import MADE
+from tests.telephony.real.capture import Capture, RtpPacket
 from tests.telephony.real.parts import Parts
 from tests.telephony.real.programs import wait_until
 from tests.telephony.real.sound import silence, write_wav
-from tests.telephony.real.speech import AUDIBLE
+from tests.telephony.real.speech import AUDIBLE, loudness
 
 pytestmark = [needs_flite, pytest.mark.timeout(120)]
 
@@ -77,6 +78,10 @@ def phone(parts: Parts, asterisk: Asterisk, directory: Path) -> Baresip:
     return Baresip(parts, directory, wav, account=account)
 
 
+def is_loud(packet: RtpPacket) -> bool:
+    return loudness(packet) > AUDIBLE
+
+
 async def registered(asterisk: Asterisk) -> None:
     """Wait for the phone; baresip has registered before anybody can ask it."""
     await asyncio.to_thread(
@@ -94,6 +99,7 @@ async def test_the_pages_phone_reaches_the_pages_server(
     parts: Parts,
     documented: Asterisk,
     server: tuple[CallServer, list[CallRecord | RefusedCall]],
+    capture: Capture,
     tmp_path: Path,
     extension: str,
     route: str,
@@ -104,7 +110,8 @@ async def test_the_pages_phone_reaches_the_pages_server(
         await caller.dial(documented.uri(extension))
         await eventually(lambda: len(ours.calls) == 1)
         MADE.append(ours.calls[0].info.call_id)
-        await asyncio.sleep(2)  # of the greeting
+        await eventually(lambda: any(map(is_loud, capture.sent_to(caller.rtp_ports))))
+        await asyncio.sleep(1)  # of the greeting
         await caller.hang_up()
         await caller.wait_event("CALL_CLOSED")
         await eventually(lambda: len(records) == 1)
@@ -112,7 +119,7 @@ async def test_the_pages_phone_reaches_the_pages_server(
     assert isinstance(record, CallRecord), record
     assert (record.route, record.ended_by, record.error) == (route, "caller", None)
     assert np.abs(caller.heard()).max() > AUDIBLE
-    assert documented.channels() == 0
+    assert documented.is_idle()
 
 
 async def test_where_nobody_takes_a_call_the_dialplan_goes_on(

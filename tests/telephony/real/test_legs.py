@@ -49,7 +49,7 @@ async def test_both_sides_hear_each_other(calls: Calls, extension: str) -> None:
     assert (await call.ended()).reason == "us"
     assert find(chirp(1.0, rate), call.heard_sound, rate).score > SURE
     assert find(chirp(1.0, 8000, low_hz=3000, high_hz=400), phone.heard()).score > SURE
-    assert calls.asterisk.channels() == 0
+    assert calls.asterisk.is_idle()
 
 
 @pytest.mark.parametrize(
