@@ -135,13 +135,14 @@ def test_words_are_normalised() -> None:
 # A second reading of JSGF, written for this test: what a recogniser makes of the grammar.
 
 _JSGF_TOKEN = re.compile(r"<\w+>|[\[\]()|;=*]|[^\s\[\]()|;=<>*]+")
+_JSGF_WEIGHT = re.compile(r"/[\d.]+/")
 
 
 def _rules(grammar: str) -> dict[str, list[str]]:
     rules: dict[str, list[str]] = {}
     for line in grammar.splitlines()[2:]:
         name, _, body = line.removeprefix("public ").partition(" = ")
-        rules[name] = _JSGF_TOKEN.findall(body.removesuffix(";"))
+        rules[name] = _JSGF_TOKEN.findall(_JSGF_WEIGHT.sub("", body.removesuffix(";")))
     return rules
 
 
