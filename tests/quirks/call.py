@@ -271,5 +271,5 @@ async def calling(
         async with call.agent:
             call.session = await vendor.session(0)
             yield call
-        faults_told = [fault for fault in vendor.violations if fault.rule not in provoked]
-        assert not faults_told, faults_told
+        complaints = [fault for fault in vendor.violations if fault.rule not in provoked]
+        assert not complaints, complaints
