@@ -42,7 +42,7 @@ def load_tools(where: str) -> Sequence[Tool]:
             sequence of them, or a function without arguments that gives one of these.
 
     Raises:
-        ToolsError: There is no such thing.
+        ToolsError: There is no such thing, or several tools of one name.
     """
     expected = "expected module:attribute, a Tool, a sequence of Tool or a function that gives them"
     module_name, _, path = where.partition(":")
@@ -64,6 +64,10 @@ def load_tools(where: str) -> Sequence[Tool]:
     for tool in listed:
         if not isinstance(tool, Tool):
             raise ToolsError(f"{where} holds something of type {type(tool).__name__}; {expected}")
+    names = [tool.name.strip() for tool in listed]
+    for name in filter(None, names):
+        if names.count(name) > 1:
+            raise ToolsError(f"{where} holds several tools {name!r}; expected each name once")
     return listed
 
 
@@ -79,7 +83,7 @@ class Toolbox:
     """
 
     def __init__(self, tools: Sequence[Tool] = (), *, offers_hang_up: bool = False) -> None:
-        names = {tool.name for tool in tools}
+        names = {tool.name.strip() for tool in tools}
         own = (_HANG_UP,) if offers_hang_up and HANG_UP not in names else ()
         self._tools = (*tools, *own)
         self._told: _Told = lambda name, arguments, answer: None

@@ -23,6 +23,7 @@ def ends(): raise SystemExit(3)
 class Inside: tools = several
 number = 5
 numbers = [5]
+twice = [*several, Tool(name=" two ")]
 """
 
 
@@ -59,6 +60,7 @@ def test_tools_are_found_by_name(name: str, names: list[str]) -> None:
         ("tools_of_mine:ends", "SystemExit: 3"),
         ("tools_of_mine:number", "is of type int; expected"),
         ("tools_of_mine:numbers", "holds something of type int; expected"),
+        ("tools_of_mine:twice", "holds several tools 'two'; expected each name once"),
     ],
 )
 def test_what_is_no_tool_is_told(where: str, says: str) -> None:

@@ -14,6 +14,7 @@ from realtime_core import (
     AssistantTurnEnd,
     ErrorEvent,
     Options,
+    RealtimeError,
     ServerVAD,
     SessionClose,
     UserTranscript,
@@ -172,3 +173,29 @@ async def test_a_slow_detector_whose_own_work_was_cancelled_ends_the_session() -
     (error,) = recorder.of(ErrorEvent)
     assert error.fatal
     assert "the speech detector failed: CancelledError" in str(error.error)
+
+
+async def test_a_voice_whose_own_work_was_cancelled_fails_the_reply_and_not_the_session() -> None:
+    class Cancelled(Humming):
+        def speak(self, text: str, voice: str | None) -> Iterator[bytes]:
+            raise concurrent.futures.CancelledError
+
+    recorder = Recorder()
+    options = Options(on_event=recorder, vendor={"synthesiser": Cancelled(), "replier": Told()})
+    async with new_agent_from_credential(CREDENTIAL, options) as agent:
+        await agent.create_response()
+        await recorder.wait_for(AssistantTurnEnd)
+        await agent.create_response()
+        await recorder.wait_for(AssistantTurnEnd, 2)
+    assert [end.status for end in recorder.of(AssistantTurnEnd)] == ["failed", "failed"]
+    assert not any(error.fatal for error in recorder.of(ErrorEvent))
+
+
+async def test_an_engine_that_is_cancelled_while_it_is_made_is_no_end_by_the_application() -> None:
+    def cancelled(grammar: str | None) -> Any:
+        raise asyncio.CancelledError
+
+    options = Options(vendor={"recogniser": cancelled, "replier": Told()})
+    agent = new_agent_from_credential(CREDENTIAL, options)
+    with pytest.raises(RealtimeError, match="an engine was cancelled while it was made"):
+        await agent.start()

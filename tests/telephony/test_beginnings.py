@@ -141,14 +141,28 @@ async def test_an_agent_that_is_closed_while_it_starts_ends_the_call_without_an_
     tmp_path: Path,
 ) -> None:
     async def closed() -> None:
+        await asyncio.sleep(0)
         raise AgentClosedError("start: the agent was closed while it was starting")
 
     leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
     agent.start = closed  # type: ignore[method-assign]
     report = await attach(agent, leg, fallback=wav(tmp_path / "sorry.wav", pcm(100)))
     assert (report.ended_by, report.detail) == ("us", "the application closed the agent")
+    assert report.error is None
     assert leg.heard == b""
     assert leg.hung_up
+
+
+async def test_an_agent_that_was_used_before_ends_in_an_apology(tmp_path: Path) -> None:
+    async def used() -> None:
+        raise AgentClosedError("start: the agent was closed; make a new one")
+
+    leg, agent = StubLeg(WE_PACE, LoopClock()), LiveAgent()
+    agent.start = used  # type: ignore[method-assign]
+    report = await attach(agent, leg, fallback=wav(tmp_path / "sorry.wav", pcm(100)))
+    assert report.ended_by == "failure"
+    assert report.error == "start: the agent was closed; make a new one"
+    assert leg.heard == pcm(100)
 
 
 async def test_an_agent_that_cannot_be_stopped_holds_no_line(

@@ -215,6 +215,8 @@ def test_a_credential_may_stand_in_a_json_file(tmp_path: Path) -> None:
     assert problem.startswith("calls.toml, line 3: default.credential: ")
     assert "is not JSON" in problem
     assert '"secret"' not in problem
+    (tmp_path / "openai.json").write_text("9" * 5000)
+    assert "a number in it is too long" in refused(text, tmp_path)
     (tmp_path / "openai.json").write_text("[]")
     assert "holds JSON, but no object" in refused(text, tmp_path)
     (tmp_path / "openai.json").write_bytes(b"\xff\xfe")

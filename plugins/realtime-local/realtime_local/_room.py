@@ -126,6 +126,7 @@ class EngineRoom:
 
         Raises:
             ConfigError: An engine is missing or wrongly set.
+            RealtimeError: One cannot be made now.
         """
         engines = self._engines
         grammar = engines.replier.phrases()
@@ -137,6 +138,10 @@ class EngineRoom:
             return_exceptions=True,  # or one that fails would leave the others running
         )
         for problem in (ear, *others):
+            if isinstance(problem, asyncio.CancelledError):
+                # Its own pool or loop was; whoever cancels the start does not come here.
+                what = "an engine was cancelled while it was made"
+                raise RealtimeError(what, kind=ErrorKind.VENDOR)
             if isinstance(problem, BaseException):
                 raise problem
         assert isinstance(ear, Listener)  # noqa: S101 - it is no exception
@@ -336,7 +341,10 @@ class EngineRoom:
     async def _apologise(self, number: int) -> None:
         try:
             await self._speak(number, self._engines.apology)
-        except Exception:  # noqa: BLE001 - the voice itself is broken; the error was reported already
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
+            # The voice itself is broken; the error was reported already.
             self._log.exception("not even the apology could be spoken")
 
     async def _speak(self, number: int, text: str) -> None:

@@ -26,8 +26,8 @@ class Understanding:
     In every pause it is begun with what was said so far. When the pause turns out to be the end, the words are known
     already, or soon; when the caller goes on, that work was for nothing.
 
-    An utterance whose words are not known in time has failed, but the recogniser may work on, and the next one waits for
-    it. If it is still at the same thing when that one ends, there is no limit here: the session takes it for dead.
+    An utterance whose words are not known in time is given up, but the recogniser may work on, and the next one waits for
+    it. One that ends while it is still at work on what was given up has no limit here: the session takes it for dead.
 
     Args:
         understood: Told item and text, also when recognition failed.
@@ -100,9 +100,8 @@ class Understanding:
 
     def _forget(self) -> None:
         if self._begun is not None:
-            self._begun[
-                1
-            ].cancel()  # if it has not begun; what runs ends by itself, and nobody asks
+            # If it has not begun; what runs ends by itself, and nobody asks.
+            self._begun[1].cancel()
             self._begun = None
 
     async def _tell(self) -> None:

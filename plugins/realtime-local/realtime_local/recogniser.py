@@ -70,7 +70,7 @@ class SphinxRecogniser(Recogniser):
     Raises:
         ConfigError: The grammar is not JSGF, has no public rule or has words the dictionary does not have, or the process
             cannot be started.
-        RealtimeError: The process died, or others kept it busy for 10 s.
+        RealtimeError: The process died, others kept it busy for 10 s, or it did not have models and grammar ready within 10 s.
     """
 
     def __init__(
@@ -106,8 +106,7 @@ class SphinxRecogniser(Recogniser):
         """
         if len(pcm) < _LEAST_BYTES:
             return Heard(text="")
-        noisy = self._with_noise(pcm)
-        found = self._worker.ask(self._request, noisy)
+        found = self._worker.ask(self._request, self._with_noise(pcm))
         if found["text"] is None:
             return Heard(text="")
         text: str = found["text"].lower()
@@ -117,7 +116,7 @@ class SphinxRecogniser(Recogniser):
         is_one = (
             score >= self._threshold
             and found["is_sentence"]
-            and _share(noisy, found["words"]) >= LEAST_SHARE
+            and _share(pcm, found["words"]) >= LEAST_SHARE
         )
         return Heard(text=text if is_one else "", score=score)
 

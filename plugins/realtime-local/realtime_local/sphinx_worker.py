@@ -23,7 +23,8 @@ from .watchdog import Watchdog
 __all__ = ["FREE_SPEECH", "GRAMMARS", "SphinxWorker"]
 
 _START_LIMIT_S: Final = 10.0
-"""For the process to be ready, and again for a grammar: its models may come from a slow disk, on a busy machine."""
+"""For the process to be ready, and again at the start of a session for a grammar: models may come from a slow disk, on a busy
+machine. In a call the caller waits, and has less patience."""
 _QUEUE_LIMIT_S: Final = 10.0
 _UTTERANCE_LIMIT_S: Final = 5.0
 _LONGEST_LIMIT_S: Final = 15.0

@@ -88,8 +88,9 @@ GOODBYE_S: Final = 1.5
 """How long the other side's close frame is awaited."""
 _TAIL_S: Final = 0.04
 _FROM_XOFF_TO_XON: Final = 100
-"""How many frames Asterisk has to play from one to the other, and how late it may be, in seconds."""
+"""How many frames Asterisk has to play from one to the other."""
 _XON_GRACE_S: Final = 2.0
+"""How late it may be, in seconds."""
 
 _log = logging.getLogger("realtime_telephony.asterisk")
 
@@ -320,7 +321,7 @@ class AsteriskWebSocketLeg(CallLeg):
             case Status():
                 self._status(event)
             case MediaXoff() | MediaXon():
-                self._stop(isinstance(event, MediaXoff))
+                self._stop(is_stop=isinstance(event, MediaXoff))
             case DtmfEnd():
                 self._inbox.put(DigitPressed(event.digit))
             case MediaError():
@@ -332,7 +333,7 @@ class AsteriskWebSocketLeg(CallLeg):
             case _:  # QUEUE_DRAINED, which nobody asked for
                 pass
 
-    def _stop(self, is_stop: bool) -> None:
+    def _stop(self, *, is_stop: bool) -> None:
         """Send nothing more until the queue has room again, or should have had it long ago: a caller must not wait for ever."""
         self._queue.stopped = is_stop
         if self._stopped is not None:
@@ -345,7 +346,7 @@ class AsteriskWebSocketLeg(CallLeg):
 
     def _go_on(self) -> None:
         _log.warning("call %s: Asterisk said stop, and never go on", self.info.logged_id)
-        self._stop(False)
+        self._stop(is_stop=False)
 
     def _mark(self, correlation_id: str) -> None:
         if not (correlation_id.isascii() and correlation_id.isdigit() and len(correlation_id) < 10):

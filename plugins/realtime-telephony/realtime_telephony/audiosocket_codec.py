@@ -15,7 +15,7 @@ from realtime_telephony.audiosocket_frames import Audio
 __all__ = ["PACED", "SURE", "CodecWatch"]
 
 SURE: Final = 10
-"""So many pieces of audio that can only be G.711 end a call; no other audio makes a single one."""
+"""So many pieces of audio that are like G.711 end a call."""
 PACED: Final = 100
 """Over so many pieces is looked at how far they are apart."""
 
@@ -42,7 +42,8 @@ _CURE: Final = (
 class CodecWatch:
     """
     Looks at the audio of one call for another codec under the label of PCM, for as long as the call lasts: a phone may begin with
-    silence, which tells little. It never takes PCM for something else; what it takes for PCM may be something else for a while.
+    silence, which tells little. Of PCM it takes nothing for something else but a constant -1 in pieces of 10 ms; what it takes for PCM
+    may be something else for a while.
 
     Pieces of an unusual size are in doubt as long as the low and the high bytes of their samples are alike.
 
@@ -113,9 +114,8 @@ def _is_like_codes(pcm: bytes) -> bool:
     """Whether low and high bytes of the samples are alike, as two codes are; quiet PCM, whose bytes may be alike too, is not."""
     low, high = pcm[::2], pcm[1::2]
     lows, highs = set(low), set(high)
-    if 0 in highs or (
-        highs == {0xFF} and lows != highs
-    ):  # a sample from 0 to 255, or all from -256 to -1
+    # A sample from 0 to 255, or all of them from -256 to -1.
+    if 0 in highs or (highs == {0xFF} and lows != highs):
         return False
     if len(lows) == len(highs) == 1:
         return lows == highs and lows < _SILENT

@@ -204,7 +204,7 @@ class AudioSocketConnection(asyncio.Protocol):
             self.end(
                 LegClosed(
                     "protocol",
-                    f"the audio is at {self._audio_hz} Hz and some of {message.sample_rate_hz} Hz came",
+                    f"expected audio at {self._audio_hz} Hz as from the start, got some at {message.sample_rate_hz} Hz",
                 )
             )
             return

@@ -214,7 +214,8 @@ class Bridge:
         """Start the agent, greet, and take its events, until its session is over."""
         try:
             self._ear.is_open = True  # an agent that is starting holds what it hears
-            await self._start_agent()
+            if not await self._has_started():
+                return
             if self._greeting is not None:
                 await self._greet(self._greeting)
             async for event in self._agent:
@@ -230,15 +231,22 @@ class Bridge:
         if not self._farewell.is_complete:  # otherwise its last words are heard out
             self._end("failure", str(self._error) if self._error else "the session ended")
 
-    async def _start_agent(self) -> None:
+    async def _has_started(self) -> bool:
+        """Start the agent; `False` when the application closed it meanwhile."""
         limit_s = self._agent.options.start_timeout_s + START_GRACE_S
         limit = asyncio.timeout(limit_s)
+        is_under_way = asyncio.Event()
+        asyncio.get_running_loop().call_soon(is_under_way.set)
         try:
             async with limit:
                 await self._agent.start()
+            return True
         except AgentClosedError:
+            if not is_under_way.is_set():  # it was closed before
+                raise
+            self._ear.is_open = False
             self._end("us", "the application closed the agent")
-            raise
+            return False
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -126,7 +126,7 @@ class HttpDoor:
             handle_signals=False,
             shutdown_timeout=_GOODBYE_S,
             keepalive_timeout=IDLE_S,
-            lingering_time=0,  # nobody has to send a body, and who waits for one outlasts the server
+            lingering_time=0,  # no request has a body; one that is announced and never comes would hold up the end
         )
         await runner.setup()
         try:
@@ -233,7 +233,7 @@ class HttpDoor:
 
 
 async def _last_answer(_request: web.Request, response: web.StreamResponse) -> None:
-    """Close a connection behind an answer: no limit of time would count while somebody asks more and reads nothing."""
+    """Close a connection behind its first answer: one that asks on and reads no answers would be kept for ever."""
     if not isinstance(response, web.WebSocketResponse):
         response.force_close()
         response.headers["Connection"] = "close"  # it is too late for aiohttp to say so

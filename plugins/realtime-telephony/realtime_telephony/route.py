@@ -265,15 +265,19 @@ def _is_written_out(value: object) -> bool:
 
 def _from_json(path: Path, at: str) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text("utf-8-sig"))
+        data = path.read_bytes()
     except OSError as error:
-        problem = f"{path} cannot be read: {error.strerror}"
+        raise ConfigError(f"{at}: {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{at}: no file has such a name") from None
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         problem = f"{path} is not UTF-8 text"
     except json.JSONDecodeError as error:
         problem = f"{path} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
-    except ValueError:
-        problem = "no file has such a name"
+    except ValueError:  # of Python's limit on the digits of a number
+        problem = f"{path} is not JSON that can be read: a number in it is too long"
     else:
         if isinstance(value, dict):
             return value
