@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +13,15 @@ from realtime_local.engines import CallTool, Heard, Say, TurnRequest
 
 RATE_HZ = 16000
 _WORD = speech_like(60, RATE_HZ)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Wait for what the loop or another thread brings about, 30 s long."""
+    for _ in range(30_000):
+        if reached():
+            return
+        await asyncio.sleep(0.001)
+    raise TimeoutError
 
 
 class Humming:

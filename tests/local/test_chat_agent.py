@@ -31,7 +31,7 @@ from realtime_core.testing.speech import silence, speech_like
 from realtime_local.chat import DEFAULT_APOLOGY, ChatReplier
 from realtime_local.chat_endpoint import ChatTimeouts
 from tests.local.chat_server import DONE, HELLO, Server, event, serving
-from tests.local.doubles import CREDENTIAL, RATE_HZ
+from tests.local.doubles import CREDENTIAL, RATE_HZ, until
 
 KEY = "sk-secret-0123456789"
 DONE_SAYING = (event(end="stop"), DONE)
@@ -73,14 +73,6 @@ def calls(*calls: tuple[str, str, dict[str, Any]]) -> bytes:
             for n, (id_, name, arguments) in enumerate(calls)
         ]
     )
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    for _ in range(5000):
-        if reached():
-            return
-        await asyncio.sleep(0.001)
-    raise TimeoutError
 
 
 async def within(event: asyncio.Event) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from realtime_local._understanding import Understanding
 from realtime_local.engines import Heard
+from tests.local.doubles import until
 
 
 class Slow:
@@ -33,14 +34,6 @@ class Slow:
 
     def let(self, count: int = 1) -> None:
         self.may.release(count)
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    for _ in range(30_000):
-        if reached():
-            return
-        await asyncio.sleep(0.001)
-    raise TimeoutError
 
 
 class Bench:

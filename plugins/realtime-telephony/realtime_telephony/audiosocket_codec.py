@@ -28,6 +28,7 @@ _USUAL_BYTES: Final = (_BYTES_A_SECOND // 50, _BYTES_A_SECOND * 3 // 100)
 _LEAST_BYTES: Final = _BYTES_A_SECOND // 100
 # Codes of what is not loud in either law: up to a sixteenth of the full scale, below zero and above.
 _BELOW, _ABOVE = bytes(range(0x40, 0x80)), bytes(range(0xC0, 0x100))
+_NOT_LOUD: Final = _BELOW + _ABOVE
 _LEAST_LEVELS: Final = 8
 # Codes of silence. As a constant in PCM they are -1, or far too loud for one.
 _SILENT: Final = frozenset({0xFF, 0x7F, 0xD5, 0x55})
@@ -128,7 +129,7 @@ def _is_like_codes(pcm: bytes) -> bool:
 
 def _is_g711(pcm: bytes) -> bool:
     """Whether it cannot be anything else; less than 10 ms is too little to say."""
-    if len(pcm) < _LEAST_BYTES or len(pcm.translate(None, _BELOW + _ABOVE)) * 20 > len(pcm):
+    if len(pcm) < _LEAST_BYTES or len(pcm.translate(None, _NOT_LOUD)) * 20 > len(pcm):
         return False
     high = pcm[1::2]
     below, above = (len(high) - len(high.translate(None, codes)) for codes in (_BELOW, _ABOVE))

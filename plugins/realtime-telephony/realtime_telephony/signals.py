@@ -66,7 +66,7 @@ def signals(asked: Asked) -> Iterator[None]:
         loop.call_soon_threadsafe(meaning[number])
 
     before = {number: signal.signal(number, on_signal) for number in meaning}
-    with suppress(NotImplementedError):  # on Windows, whose loop wakes up by itself
+    with suppress(NotImplementedError):  # on Windows, whose loop wakes up by itself; so below
         for number, what in meaning.items():
             # A plain handler does not wake a loop that was about to sleep: the signal would wait for the next call.
             loop.add_signal_handler(number, what)
